@@ -1,0 +1,40 @@
+"""Which of Django's databases the store works on: the configured one, unless a caller chose another."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_alias: ContextVar[str] = ContextVar("forklore_database", default=DEFAULT_DB_ALIAS)
+
+
+def current() -> str:
+    return _alias.get()
+
+
+@contextmanager
+def using(alias: str) -> Iterator[None]:
+    """Let every query of this context, the ORM's too, go to the database with that alias."""
+    token = _alias.set(alias)
+    try:
+        yield
+    finally:
+        _alias.reset(token)
+
+
+def connection() -> BaseDatabaseWrapper:
+    return connections[current()]
+
+
+class CurrentDatabase:
+    """The router that makes the ORM follow `using`; https://docs.djangoproject.com/en/5.2/topics/db/multi-db/."""
+
+    def db_for_read(self, model, **hints) -> str:
+        return current()
+
+    db_for_write = db_for_read
+
+    def allow_relation(self, one, other, **hints) -> bool:
+        return one._state.db == other._state.db

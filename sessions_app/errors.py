@@ -1,0 +1,53 @@
+"""What the store refuses, each in one sentence that names the id or the position."""
+
+from uuid import UUID
+
+
+class StoreError(Exception):
+    """The base of all errors that the store raises on purpose; a call that raised one changed nothing."""
+
+
+class SessionNotFound(StoreError):
+    def __init__(self, id: UUID, where: str = "store"):
+        super().__init__(f"There is no session {id} in the {where}.")
+        self.id = id
+
+
+class VersionConflict(StoreError):
+    """Somebody else wrote the session since the version that the caller expected."""
+
+    def __init__(self, id: UUID, expected: int, actual: int):
+        super().__init__(f"Session {id} is at version {actual}, not at the expected version {expected}.")
+        self.id, self.expected, self.actual = id, expected, actual
+
+
+class InvalidTitle(StoreError):
+    pass
+
+
+class InvalidProject(StoreError):
+    pass
+
+
+class InvalidQuery(StoreError):
+    pass
+
+
+class InvalidLineage(StoreError):
+    """A parent that would make a session its own ancestor, or a fork point outside of the parent."""
+
+
+class InvalidMessage(StoreError):
+    """A message that is no JSON object, or that JSON cannot carry; `position` counts from 0 in the list given."""
+
+    def __init__(self, position: int, why: str):
+        super().__init__(f"Message {position} {why}.")
+        self.position = position
+
+
+class MessageTooLarge(InvalidMessage):
+    pass
+
+
+class DatabaseTooNew(StoreError):
+    """The database was written by a newer Forklore than this one."""

@@ -1,0 +1,162 @@
+"""The tables: projects, sessions with their fork tree, and messages as a piece table over append-only strands.
+
+A `Strand` is an append-only run of messages. A `Piece` says which range of a strand a session shows. A fork copies
+pieces, so it costs no second storage. Positions are those of the session everywhere: every session that shows a
+message of a strand shows the same messages before it, so a message has one position and one chained digest, whoever
+shows it. Decision 0001 has the reasons and figures.
+"""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from sessions_app.querysets import ProjectQuerySet, SessionQuerySet
+
+
+class Project(models.Model):
+    name = models.CharField(max_length=255, unique=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ProjectQuerySet.as_manager()
+
+    session_count: int  # this and the next three only after with_figures()
+    fork_count: int
+    size_bytes: int
+    last_activity: object
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Relation(models.TextChoices):
+    FORK = "fork"
+    SUBAGENT = "subagent", "sub-agent"
+    COMPACTION = "compaction"
+    CONTINUATION = "continuation"
+
+
+class TitleSource(models.TextChoices):
+    DERIVED = "derived"
+    AGENT = "agent"
+    USER = "user"
+
+
+class Session(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, models.PROTECT, related_name="sessions")
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    relation = models.CharField(max_length=12, choices=Relation, null=True, blank=True)
+    relation_inferred = models.BooleanField(default=False)
+    fork_point = models.PositiveIntegerField(null=True, blank=True)
+
+    title = models.CharField(max_length=200)
+    title_source = models.CharField(max_length=7, choices=TitleSource, default=TitleSource.DERIVED)
+    title_position = models.PositiveIntegerField(null=True)  # the message that gave the derived title
+    agent = models.CharField(max_length=40, blank=True)  # "claude-code", "codex"; "" where none is known
+
+    turns = models.PositiveIntegerField(default=0)
+    message_count = models.PositiveIntegerField(default=0)
+    size_bytes = models.PositiveBigIntegerField(default=0)  # bodies of all messages shown, shared ones included
+    version = models.PositiveBigIntegerField(default=1)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    trashed_at = models.DateTimeField(null=True, blank=True)
+
+    strand = models.ForeignKey("Strand", models.PROTECT, null=True, related_name="+")  # the one it may append to
+    tail_digest = models.BinaryField(default=b"")  # chained digest of all its messages
+
+    objects = SessionQuerySet.as_manager()
+
+    fork_count: int  # only after with_fork_count()
+
+    class Meta:
+        indexes = [
+            models.Index("project", models.F("updated_at").desc(), "id", name="session_of_project"),
+            models.Index(models.F("updated_at").desc(), "id", name="session_newest"),
+            models.Index("trashed_at", condition=models.Q(trashed_at__isnull=False), name="session_trashed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def own_message_count(self) -> int:
+        return self.message_count - (self.fork_point or 0)
+
+
+class Strand(models.Model):
+    start = models.PositiveIntegerField()  # position of its first message
+    base_digest = models.BinaryField(default=b"")  # chained digest of the messages before its first
+
+
+class Piece(models.Model):
+    """The messages [start, stop) of a session stand in a strand; without a stop it is the strand's last writer."""
+
+    pk = models.CompositePrimaryKey("session_id", "start")
+    session = models.ForeignKey(Session, models.CASCADE, related_name="pieces")
+    strand = models.ForeignKey(Strand, models.PROTECT, related_name="pieces")
+    start = models.PositiveIntegerField()
+    stop = models.PositiveIntegerField(null=True)
+
+
+class Kind(models.IntegerChoices):
+    """What a message mostly is, kept beside it so that a list of prompts reads no bodies."""
+
+    OTHER = 0
+    PROMPT = 1
+    ANSWER = 2
+    THINKING = 3
+    TOOL_CALL = 4
+    TOOL_RESULT = 5
+    IMAGE = 6
+    NOTICE = 7
+    UNREADABLE = 8
+
+
+class Message(models.Model):
+    # Keyed by strand with no constraint to or from it, so that it can be distributed by strand (DESIGN.md).
+    pk = models.CompositePrimaryKey("strand_id", "position")
+    strand = models.ForeignKey(Strand, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    position = models.PositiveIntegerField()
+    kind = models.PositiveSmallIntegerField(choices=Kind, default=Kind.OTHER)
+    digest = models.BinaryField()  # chained: of this message and all before it
+    body = models.TextField()
+
+    class Meta:
+        indexes = [
+            models.Index("strand", "position", condition=models.Q(kind=Kind.PROMPT), name="message_prompts"),
+        ]
+
+
+class Transcript(models.Model):
+    """Where an imported session came from, and how far its file has been read."""
+
+    session = models.OneToOneField(Session, models.CASCADE, related_name="transcript")
+    source = models.CharField(max_length=40)
+    project_key = models.CharField(max_length=500)
+    external_id = models.CharField(max_length=255)
+    subpath = models.CharField(max_length=500, blank=True)
+
+    path = models.TextField(blank=True)
+    size = models.PositiveBigIntegerField(default=0)  # bytes
+    mtime_ns = models.BigIntegerField(default=0)
+    offset = models.PositiveBigIntegerField(default=0)  # bytes
+    digest = models.CharField(max_length=64, blank=True)
+    lines = models.PositiveIntegerField(default=0)
+    unreadable = models.PositiveIntegerField(default=0)
+    detail = models.TextField(default="{}")  # ASCII JSON: jsonb refuses NUL and lone surrogates
+
+    wanted_parent = models.CharField(max_length=255, blank=True)  # external id of a parent that has not arrived yet
+    wanted_link = models.TextField(blank=True)  # what was said of it: a ParentLink as JSON
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "project_key", "external_id", "subpath"], name="transcript_identity"
+            ),
+        ]
+        indexes = [
+            models.Index("source", "wanted_parent", condition=~models.Q(wanted_parent=""), name="transcript_wanting"),
+            models.Index("source", "external_id", name="transcript_external"),
+        ]

@@ -1,0 +1,61 @@
+"""The named questions that pages and the store ask of the database; adjectives, without requests or words for people."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Count, F, Max, Q, Sum, Value
+from django.db.models.functions import Coalesce
+
+LIVE = Q(trashed_at__isnull=True)
+
+
+class ProjectQuerySet(models.QuerySet):
+    def with_figures(self) -> ProjectQuerySet:
+        """Adds session_count, fork_count, size_bytes and last_activity (None for an empty project) of live sessions."""
+        live = Q(sessions__trashed_at__isnull=True)
+        return self.annotate(
+            session_count=Count("sessions", filter=live),
+            fork_count=Count("sessions", filter=live & Q(sessions__relation="fork")),
+            size_bytes=Coalesce(Sum("sessions__size_bytes", filter=live), Value(0)),
+            last_activity=Max("sessions__updated_at", filter=live),
+        )
+
+    def recently_active_first(self) -> ProjectQuerySet:
+        """Only after with_figures()."""
+        return self.order_by(F("last_activity").desc(nulls_last=True), "name")
+
+
+class SessionQuerySet(models.QuerySet):
+    def live(self) -> SessionQuerySet:
+        return self.filter(LIVE)
+
+    def trashed(self) -> SessionQuerySet:
+        return self.exclude(LIVE)
+
+    def newest_first(self) -> SessionQuerySet:
+        return self.order_by("-updated_at", "id")
+
+    def older_than(self, updated_at, id: UUID) -> SessionQuerySet:
+        """What follows a row of newest_first(): the next page by key, steady while rows arrive above."""
+        return self.filter(Q(updated_at__lt=updated_at) | Q(updated_at=updated_at, id__gt=id))
+
+    def with_id_prefix(self, prefix: str) -> SessionQuerySet:
+        """Sessions whose id starts with the hex digits; hyphens and case do not matter; none if it is no hex.
+
+        A range over the ids, which the primary key answers; Django's id__startswith reads every row.
+        """
+        digits = prefix.replace("-", "").lower()
+        if len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
+            return self.none()
+        return self.filter(id__gte=UUID(digits.ljust(32, "0")), id__lte=UUID(digits.ljust(32, "f")))
+
+    def with_fork_count(self) -> SessionQuerySet:
+        """Adds fork_count: live children of any relation but sub-agents."""
+        forks = self.model.objects.live().filter(parent=models.OuterRef("pk")).exclude(relation="subagent")
+        count = forks.order_by().values("parent").annotate(number=Count("*")).values("number")
+        return self.annotate(fork_count=Coalesce(models.Subquery(count), Value(0)))
+
+    def without_subagents(self) -> SessionQuerySet:
+        return self.exclude(relation="subagent")

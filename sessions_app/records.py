@@ -1,0 +1,104 @@
+"""The frozen records that cross the store's boundary, and nothing else does."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+Message = dict[str, Any]
+TitleSource = Literal["derived", "agent", "user"]
+Relation = Literal["fork", "subagent", "compaction", "continuation"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    id: UUID
+    project: str
+    created_at: datetime  # aware, UTC
+    updated_at: datetime  # aware, UTC
+    parent_id: UUID | None
+    title: str
+    turns: int
+    messages: list[Message] = field(compare=True, repr=False)  # empty where asked for without messages
+    title_source: TitleSource = "derived"
+    relation: Relation | None = None  # None for a root
+    fork_point: int | None = None  # number of leading messages shared with the parent when it was forked
+    message_count: int = 0
+    version: int = 1  # +1 at each write of messages
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    id: UUID
+    project: str
+    title: str
+    updated_at: datetime  # aware, UTC
+    turns: int
+    snippet: str  # about 120 characters of the original text
+    position: int | None = None  # 0-based message of the hit; None for a hit in the title
+    shared_with: int = 0  # how many other live sessions hold that very message
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an imported session was written: the identity of a transcript outside of Forklore.
+
+    `source` is the agent ("claude-code", "codex"); `project_key` its own name for the project; `external_id` its
+    own id, not always a UUID; `subpath` tells a sub-agent's transcript from its session's and is "" otherwise.
+    """
+
+    source: str
+    project_key: str
+    external_id: str
+    subpath: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportState:
+    """How far a transcript has been read, so that it is read again only where it grew.
+
+    `offset` bytes of the file are in the store as `lines` messages of which `unreadable` could not be parsed;
+    `digest` is the SHA-256 of those bytes in hex. `detail` belongs to the importer: any JSON object.
+    """
+
+    path: str = ""
+    size: int = 0  # bytes
+    mtime_ns: int = 0
+    offset: int = 0  # bytes
+    digest: str = ""
+    lines: int = 0
+    unreadable: int = 0
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportBatch:
+    """What an importer has read of one transcript, to be written in one transaction.
+
+    `keep` leading messages of what the session holds stay, whatever followed them is replaced by `messages`;
+    None appends. Fields that are None leave what the session has. A title never replaces one that a person gave.
+    """
+
+    project: str
+    messages: list[Message]
+    state: ImportState
+    keep: int | None = None
+    title: str | None = None
+    turns: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParentLink:
+    """What an imported session says of its parent; legal while the parent is unknown, made true when it arrives.
+
+    `fork_point` is the number of leading messages that the two share, counted in the child (0 for a sub-agent).
+    With `prefix_needed` the child's own transcript starts after them, and they are taken from the parent.
+    """
+
+    parent: Origin
+    relation: Relation
+    fork_point: int = 0
+    inferred: bool = False
+    prefix_needed: bool = False

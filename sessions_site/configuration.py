@@ -1,0 +1,75 @@
+"""Reads what the environment says: where data lives, which database, which secret."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+
+def data_directory() -> Path:
+    """The directory of everything that Forklore keeps; made when missing, readable by its owner only."""
+    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    path = Path(os.environ.get("FORKLORE_DATA") or Path(home) / "forklore").absolute()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def secret_key(directory: Path) -> str:
+    """Django's secret, made at the first start and kept in a file that only its owner can read."""
+    path = directory / "secret-key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+def database_from_url(url: str) -> dict[str, Any]:
+    """Django's settings for a database named by sqlite:///path or postgresql://user:password@host:port/name.
+
+    Query parameters of a PostgreSQL address become libpq options. Raises ValueError for any other address.
+    """
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        return _sqlite(url)
+    if scheme in ("postgresql", "postgres"):
+        return _postgresql(url)
+    raise ValueError(f"DATABASE_URL must start with sqlite:/// or postgresql://, not with {scheme!r}.")
+
+
+def _sqlite(url: str) -> dict[str, Any]:
+    path = url.removeprefix("sqlite:///")
+    if path == url or not path:
+        raise ValueError("A SQLite address is sqlite:///relative/path or sqlite:////absolute/path.")
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.path.abspath(unquote(path)),
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            # The default, DEFERRED, fails with "database is locked" as soon as two processes write (DESIGN.md).
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,  # seconds
+            # FULL: a write that was answered survives a power cut; with NORMAL it may not.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;",
+        },
+    }
+
+
+def _postgresql(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.removeprefix("/")) or unquote(parts.username or ""),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": options.pop("host", None) or unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }

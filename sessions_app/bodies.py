@@ -1,0 +1,110 @@
+"""Messages as text and back, deep-equal for ever, and the chained digests that make them comparable.
+
+A body is JSON in ASCII: PostgreSQL's jsonb refuses NUL and lone surrogates and rewrites numbers and key order, and its
+text type refuses NUL. Decision 0002 has the reasons.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+from sessions_app.errors import InvalidMessage, MessageTooLarge
+from sessions_app.records import Message
+
+DEPTH_LIMIT = 200
+DIGEST_SIZE = 16  # bytes
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+# JSON cannot tell a high and a low surrogate side by side from the character that they make as a pair. A message that
+# holds them is kept with its surrogates spelled out, behind a mark with which no JSON object starts.
+_SPELLED = "~"
+_SURROGATE = re.compile("[%\ud800-\udfff]")
+_SPELLING = re.compile("%u([0-9a-f]{4})")
+
+
+def encode_all(messages: Iterable[Message], limit: int, first: int = 0) -> list[str]:
+    """The bodies of messages; `limit` in bytes. Raises InvalidMessage and MessageTooLarge, naming the position.
+
+    Positions in errors count from `first`.
+    """
+    return [_encode_one(position, message, limit) for position, message in enumerate(messages, first)]
+
+
+def _encode_one(position: int, message: Message, limit: int) -> str:
+    if not isinstance(message, dict):
+        raise InvalidMessage(position, f"is a {type(message).__name__}, not a JSON object")
+    try:
+        body = _encode(message)
+    except RecursionError:
+        raise InvalidMessage(position, f"nests deeper than {DEPTH_LIMIT} levels") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidMessage(position, f"cannot be kept as JSON: {error}") from None
+    if len(body) > limit:
+        raise MessageTooLarge(position, f"has {len(body):,} bytes, above the limit of {limit:,}")
+    return body
+
+
+def verify(position: int, message: Message, body: str) -> str:
+    """The body under which a message comes back deep-equal; `body` is what encode_all made of it.
+
+    Raises InvalidMessage for nesting beyond 200 levels and for what is no JSON: tuples, keys that are no strings.
+    """
+    if body.count("{") + body.count("[") > DEPTH_LIMIT and _depth(message) > DEPTH_LIMIT:
+        raise InvalidMessage(position, f"nests deeper than {DEPTH_LIMIT} levels")
+    try:
+        if json.loads(body) == message:
+            return body
+        body = _SPELLED + _encode(_spell(message))
+        if decode(body) == message:
+            return body
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage(position, f"cannot be kept as JSON: {error}") from None
+    raise InvalidMessage(position, "holds what JSON cannot: tuples, or keys that are no strings")
+
+
+def decode(body: str) -> Message:
+    if body.startswith(_SPELLED):
+        return _unspell(json.loads(body[1:]))
+    return json.loads(body)
+
+
+def chain(digest: bytes, bodies: Iterable[str]) -> list[bytes]:
+    """The digest after each body: of the body and, through the digest before it, of all that stand before it.
+
+    Equal digests mean equal messages from the first one on, so a common prefix is found by comparing single digests.
+    """
+    digests = []
+    for body in bodies:
+        digest = blake2b(digest + body.encode("ascii"), digest_size=DIGEST_SIZE).digest()
+        digests.append(digest)
+    return digests
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return depth
+
+
+def _spell(value: Any) -> Any:
+    return _map_strings(value, lambda text: _SURROGATE.sub(lambda found: f"%u{ord(found[0]):04x}", text))
+
+
+def _unspell(value: Any) -> Any:
+    return _map_strings(value, lambda text: _SPELLING.sub(lambda found: chr(int(found[1], 16)), text))
+
+
+def _map_strings(value: Any, change) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {_map_strings(key, change): _map_strings(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_map_strings(item, change) for item in value]
+    return value

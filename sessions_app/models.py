@@ -52,7 +52,7 @@ class Session(models.Model):
 
     title = models.CharField(max_length=200)
     title_source = models.CharField(max_length=7, choices=TitleSource, default=TitleSource.DERIVED)
-    title_position = models.PositiveIntegerField(null=True)  # the message that gave the derived title
+    first_prompt = models.PositiveIntegerField(null=True)  # position of the first text of a user; derives the title
     agent = models.CharField(max_length=40, blank=True)  # "claude-code", "codex"; "" where none is known
 
     turns = models.PositiveIntegerField(default=0)
@@ -91,7 +91,7 @@ class Strand(models.Model):
 
 
 class Piece(models.Model):
-    """The messages [start, stop) of a session stand in a strand; without a stop it is the strand's last writer."""
+    """The messages [start, stop) of a session stand in a strand; without a stop the session may append to it."""
 
     pk = models.CompositePrimaryKey("session_id", "start")
     session = models.ForeignKey(Session, models.CASCADE, related_name="pieces")
@@ -120,8 +120,11 @@ class Message(models.Model):
     strand = models.ForeignKey(Strand, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
     position = models.PositiveIntegerField()
     kind = models.PositiveSmallIntegerField(choices=Kind, default=Kind.OTHER)
-    digest = models.BinaryField()  # chained: of this message and all before it
-    body = models.TextField()
+    # The next three tell of this message and all before it, so that a fork at any position reads one row.
+    size_total = models.PositiveBigIntegerField()  # bytes of bodies
+    prompt_total = models.PositiveIntegerField()
+    digest = models.BinaryField()
+    body = models.TextField()  # see bodies.py
 
     class Meta:
         indexes = [
@@ -132,7 +135,8 @@ class Message(models.Model):
 class Transcript(models.Model):
     """Where an imported session came from, and how far its file has been read."""
 
-    session = models.OneToOneField(Session, models.CASCADE, related_name="transcript")
+    # None when the session was purged: the row stays, so that its file is not imported again.
+    session = models.OneToOneField(Session, models.SET_NULL, null=True, related_name="transcript")
     source = models.CharField(max_length=40)
     project_key = models.CharField(max_length=500)
     external_id = models.CharField(max_length=255)
@@ -146,6 +150,8 @@ class Transcript(models.Model):
     lines = models.PositiveIntegerField(default=0)
     unreadable = models.PositiveIntegerField(default=0)
     detail = models.TextField(default="{}")  # ASCII JSON: jsonb refuses NUL and lone surrogates
+
+    prefix = models.PositiveIntegerField(default=0)  # leading messages that stand in the parent's file, not in this one
 
     wanted_parent = models.CharField(max_length=255, blank=True)  # external id of a parent that has not arrived yet
     wanted_link = models.TextField(blank=True)  # what was said of it: a ParentLink as JSON

@@ -47,7 +47,7 @@ def excerpt(text: str, position: int) -> str:
     """About 120 characters starting up to 30 before the position; new lines as spaces, `…` where cut."""
     start = max(0, position - SNIPPET_LEAD)
     stop = start + SNIPPET_LENGTH
-    cut = " ".join(text[start:stop].splitlines()) if text else ""
+    cut = text[start:stop].replace("\n", " ").replace("\r", " ")
     return f"{'…' if start else ''}{cut}{'…' if stop < len(text) else ''}"
 
 

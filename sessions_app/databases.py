@@ -28,6 +28,11 @@ def connection() -> BaseDatabaseWrapper:
     return connections[current()]
 
 
+def close(alias: str) -> None:
+    """Close this thread's connection; the next query opens another."""
+    connections[alias].close()
+
+
 class CurrentDatabase:
     """The router that makes the ORM follow `using`; https://docs.djangoproject.com/en/5.2/topics/db/multi-db/."""
 

@@ -49,5 +49,9 @@ class MessageTooLarge(InvalidMessage):
     pass
 
 
+class SessionPurged(StoreError):
+    """A transcript whose session was removed for good is not imported again."""
+
+
 class DatabaseTooNew(StoreError):
     """The database was written by a newer Forklore than this one."""

@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from sessions_app.querysets import ProjectQuerySet, SessionQuerySet
 
+UNCONSTRAINED = {"db_constraint": False, "db_index": False}
+
 
 class Project(models.Model):
     name = models.CharField(max_length=255, unique=True)
@@ -46,7 +48,7 @@ class Session(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.PROTECT, related_name="sessions")
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
-    relation = models.CharField(max_length=12, choices=Relation, null=True, blank=True)
+    relation = models.CharField(max_length=12, choices=Relation, null=True, blank=True)  # noqa: DJ001 (None: a root)
     relation_inferred = models.BooleanField(default=False)
     fork_point = models.PositiveIntegerField(null=True, blank=True)
 
@@ -57,13 +59,15 @@ class Session(models.Model):
 
     turns = models.PositiveIntegerField(default=0)
     message_count = models.PositiveIntegerField(default=0)
+    prompt_count = models.PositiveIntegerField(default=0)
     size_bytes = models.PositiveBigIntegerField(default=0)  # bodies of all messages shown, shared ones included
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     trashed_at = models.DateTimeField(null=True, blank=True)
 
-    strand = models.ForeignKey("Strand", models.PROTECT, null=True, related_name="+")  # the one it may append to
+    # The strand that it may append to; its piece without a stop says the same, and an append reads only this row.
+    strand = models.ForeignKey("Strand", models.DO_NOTHING, null=True, related_name="+", **UNCONSTRAINED)
     tail_digest = models.BinaryField(default=b"")  # chained digest of all its messages
 
     objects = SessionQuerySet.as_manager()
@@ -117,7 +121,7 @@ class Kind(models.IntegerChoices):
 class Message(models.Model):
     # Keyed by strand with no constraint to or from it, so that it can be distributed by strand (DESIGN.md).
     pk = models.CompositePrimaryKey("strand_id", "position")
-    strand = models.ForeignKey(Strand, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    strand = models.ForeignKey(Strand, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
     position = models.PositiveIntegerField()
     kind = models.PositiveSmallIntegerField(choices=Kind, default=Kind.OTHER)
     # The next three tell of this message and all before it, so that a fork at any position reads one row.

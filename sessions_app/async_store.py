@@ -1,0 +1,212 @@
+"""The store for code that runs in an event loop: the functions of store.py, awaitable.
+
+    async with open_store("sqlite:///agent.db") as store:
+        session = await store.create("my-project", [{"role": "user", "content": "hello"}])
+
+Every call is one hop to a thread that keeps its database connection, so the loop never waits for the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from sessions_app.records import ImportBatch, ImportState, Message, Origin, ParentLink, SearchHit, SessionRecord
+
+if TYPE_CHECKING:
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+READERS = 4  # threads
+CALLERS = 8  # threads, on PostgreSQL
+
+
+def open_store(url: str | None = None) -> AsyncStore:
+    """A store on the database at `url`, or on the configured one; use it with `async with`.
+
+    `url` is sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:password@host:port/name. A new
+    database is created (SQLite) and migrated. Raises ValueError for any other address, and DatabaseTooNew for a
+    database that a newer Forklore has written.
+    """
+    return AsyncStore(url)
+
+
+class AsyncStore:
+    """Every method does what the function of that name in store.py does, and raises what it raises."""
+
+    def __init__(self, url: str | None = None):
+        self._url = url
+        self._alias = ""
+        self._own_alias = False
+        self._writers: ThreadPoolExecutor | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._connections: list[BaseDatabaseWrapper] = []
+
+    async def __aenter__(self) -> AsyncStore:
+        await asyncio.to_thread(self._open)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await asyncio.shield(asyncio.to_thread(self._close))
+
+    async def create(self, project: str, messages: Sequence[Message], *, agent: str = "") -> SessionRecord:
+        return await self._write("create", project, messages, agent=agent)
+
+    async def fork(self, project: str, parent: UUID, messages: Sequence[Message], turns: int) -> SessionRecord:
+        return await self._write("fork", project, parent, messages, turns)
+
+    async def fork_at(self, parent: UUID, position: int, project: str | None = None) -> SessionRecord:
+        return await self._write("fork_at", parent, position, project)
+
+    async def update(
+        self, id: UUID, messages: Sequence[Message], turns: int, *, expected_version: int | None = None
+    ) -> None:
+        await self._write("update", id, messages, turns, expected_version=expected_version)
+
+    async def append(
+        self,
+        id: UUID,
+        messages: Sequence[Message],
+        turns: int | None = None,
+        *,
+        expected_version: int | None = None,
+    ) -> None:
+        await self._write("append", id, messages, turns, expected_version=expected_version)
+
+    async def rename(self, id: UUID, title: str) -> None:
+        await self._write("rename", id, title)
+
+    async def delete(self, id: UUID) -> None:
+        await self._write("delete", id)
+
+    async def restore(self, id: UUID) -> None:
+        await self._write("restore", id)
+
+    async def purge(self, id: UUID) -> None:
+        await self._write("purge", id)
+
+    async def get(self, id: UUID) -> SessionRecord | None:
+        return await self._read("get", id)
+
+    async def get_messages(self, id: UUID, start: int = 0, stop: int | None = None) -> list[Message]:
+        return await self._read("get_messages", id, start, stop)
+
+    async def prompts(self, id: UUID) -> list[tuple[int, str]]:
+        return await self._read("prompts", id)
+
+    async def list_by_project(self, project: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
+        return await self._read("list_by_project", project, limit, with_messages=with_messages)
+
+    async def latest(self, project: str) -> SessionRecord | None:
+        return await self._read("latest", project)
+
+    async def find_by_id_prefix(self, prefix: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
+        return await self._read("find_by_id_prefix", prefix, limit, with_messages=with_messages)
+
+    async def search(self, query: str, limit: int) -> list[SearchHit]:
+        return await self._read("search", query, limit)
+
+    async def import_state(self, origin: Origin) -> tuple[UUID, ImportState] | None:
+        return await self._read("import_state", origin)
+
+    async def import_batch(self, origin: Origin, batch: ImportBatch, *, agent: str) -> SessionRecord:
+        return await self._write("import_batch", origin, batch, agent=agent)
+
+    async def link_parent(self, child: Origin, link: ParentLink) -> bool:
+        return await self._write("link_parent", child, link)
+
+    async def archive_before_rewrite(self, origin: Origin) -> UUID | None:
+        return await self._write("archive_before_rewrite", origin)
+
+    async def _write(self, name: str, *arguments: Any, **options: Any) -> Any:
+        return await self._call(self._writers, name, arguments, options)
+
+    async def _read(self, name: str, *arguments: Any, **options: Any) -> Any:
+        return await self._call(self._readers, name, arguments, options)
+
+    async def _call(
+        self, threads: ThreadPoolExecutor | None, name: str, arguments: Sequence[Any], options: dict[str, Any]
+    ) -> Any:
+        if threads is None:
+            raise RuntimeError("The store is not open; use it with `async with open_store(…) as store:`.")
+        call = asyncio.get_running_loop().run_in_executor(threads, self._run, name, arguments, options)
+        call.add_done_callback(_ignore_unheard)
+        # A call that was handed over goes through to its end, even when its caller is cancelled: a write is never half
+        # done, and the connection is left as the next call needs it.
+        return await asyncio.shield(call)
+
+    def _run(self, name: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+        from django.db.utils import InterfaceError, OperationalError
+
+        from sessions_app import databases, store
+
+        with databases.using(self._alias):
+            try:
+                return getattr(store, name)(*arguments, **options)
+            except (InterfaceError, OperationalError):
+                # The next call on this thread gets a connection that works, say after the server was restarted.
+                databases.connection().close_if_unusable_or_obsolete()
+                raise
+
+    def _open(self) -> None:
+        _set_up_django()
+        from sessions_app import databases, opening
+        from sessions_site.configuration import database_from_url
+
+        self._own_alias = self._url is not None
+        self._alias = opening.add(database_from_url(self._url)) if self._url is not None else databases.current()
+        try:
+            opening.migrate(self._alias)
+            one_writer = opening.has_one_writer(self._alias)
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            databases.close(self._alias)
+        if one_writer:
+            # SQLite lets one write at a time: one thread queues them in order, where several would wait by sleeping.
+            self._writers = self._threads(1, "write")
+            self._readers = self._threads(READERS, "read")
+        else:
+            self._writers = self._readers = self._threads(CALLERS, "call")
+
+    def _threads(self, count: int, purpose: str) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(count, f"forklore-{purpose}", initializer=self._keep_connection)
+
+    def _keep_connection(self) -> None:
+        from django.db import connections
+
+        self._connections.append(connections[self._alias])
+
+    def _close(self) -> None:
+        from sessions_app import opening
+
+        for threads in {self._writers, self._readers} - {None}:
+            threads.shutdown(wait=True)
+        self._writers = self._readers = None
+        for connection in self._connections:
+            connection.inc_thread_sharing()  # its thread is gone; it may be closed from this one
+            connection.close()
+        self._connections.clear()
+        if self._own_alias:
+            opening.remove(self._alias)
+
+
+def _set_up_django() -> None:
+    import django
+    from django.apps import apps
+    from django.conf import settings
+
+    if not settings.configured:
+        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sessions_site.settings")
+    if not apps.ready:
+        django.setup()
+
+
+def _ignore_unheard(call: asyncio.Future[Any]) -> None:
+    """A caller that was cancelled hears of no error; asyncio would log one that nobody asked for."""
+    if not call.cancelled():
+        call.exception()

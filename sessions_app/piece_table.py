@@ -1,0 +1,314 @@
+"""The piece table: which messages a session shows, over append-only strands that forks share.
+
+Only store.py calls this module, inside of its transactions. Decision 0001 says why it is built like this. What holds:
+- a piece shows the messages [start, stop) of a session out of one strand, and pieces follow each other without a gap;
+- every session that shows a message of a strand shows the same messages before it, so a strand's positions and
+  chained digests are those of every session that shows it;
+- at most one session may append to a strand: the one whose last piece on it has no stop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sessions_app import bodies
+from sessions_app.databases import connection
+from sessions_app.projection import project, prompt_text
+from sessions_app.records import Message
+
+PIECE_LIMIT = 48  # of a session; more make reading slower than a copy is dear
+BATCH = 500  # messages moved at once
+
+
+@dataclass(slots=True)
+class Tail:
+    """The end of a session's messages: what an append needs to know, and all that it changes."""
+
+    session: UUID
+    count: int = 0
+    digest: bytes = b""
+    size: int = 0  # bytes of bodies
+    prompts: int = 0
+    first_prompt: int | None = None
+    strand: int | None = None  # the strand that the session may append to
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    start: int
+    stop: int
+    strand: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message on its way into a strand."""
+
+    position: int
+    kind: int
+    size_total: int
+    prompt_total: int
+    digest: bytes
+    body: str
+
+
+def key(id: UUID) -> UUID | str:
+    """A session's id as the database's driver takes it: SQLite keeps ids as 32 hex digits."""
+    return id if connection().features.has_native_uuid_field else id.hex
+
+
+# Reading
+
+
+def pieces(session: UUID, count: int, start: int = 0, stop: int | None = None) -> list[Piece]:
+    """The pieces of a session of `count` messages that hold any of the positions [start, stop)."""
+    stop = count if stop is None else min(stop, count)
+    with connection().cursor() as cursor:
+        cursor.execute(
+            "SELECT start, stop, strand_id FROM forklore_piece WHERE session_id = %s AND start < %s ORDER BY start",
+            [key(session), stop],
+        )
+        found = [Piece(first, count if last is None else last, strand) for first, last, strand in cursor.fetchall()]
+    return [piece for piece in found if piece.stop > start]
+
+
+def read_bodies(of: Sequence[Piece], start: int, stop: int) -> Iterator[str]:
+    """The bodies of the positions [start, stop) that the pieces hold, in order."""
+    for piece in of:
+        with connection().cursor() as cursor:
+            cursor.execute(
+                "SELECT body FROM forklore_message"
+                " WHERE strand_id = %s AND position >= %s AND position < %s ORDER BY position",
+                [piece.strand, max(start, piece.start), min(stop, piece.stop)],
+            )
+            for (body,) in cursor.fetchall():
+                yield body
+
+
+def prompts(of: Sequence[Piece]) -> Iterator[tuple[int, str]]:
+    """Position and body of every message that a person typed; an index holds them, so no other body is read."""
+    for piece in of:
+        with connection().cursor() as cursor:
+            cursor.execute(
+                "SELECT position, body FROM forklore_message"
+                " WHERE strand_id = %s AND position >= %s AND position < %s AND kind = 1 ORDER BY position",
+                [piece.strand, piece.start, piece.stop],
+            )
+            yield from cursor.fetchall()
+
+
+def tail_at(of: Sequence[Piece], session: UUID, position: int, first_prompt: int | None) -> Tail:
+    """The tail that a session would have if its messages ended before `position`, without a strand to append to."""
+    if not position:
+        return Tail(session)
+    digest, size, prompt_count = _totals(of, position - 1)
+    known = first_prompt if first_prompt is not None and first_prompt < position else None
+    return Tail(session, position, digest, size, prompt_count, known)
+
+
+def common_prefix(tail: Tail, digests: Sequence[bytes]) -> int:
+    """How many leading messages a session shares with a list of messages, given as its chained digests.
+
+    Compares one digest where the list goes on from what is there, and about log2(n) where it does not.
+    """
+    if tail.count and digests[tail.count - 1 : tail.count] == [tail.digest]:
+        return tail.count
+    low, high = 0, min(tail.count, len(digests))
+    of = pieces(tail.session, tail.count, 0, high)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _totals(of, middle - 1)[0] == digests[middle - 1]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _totals(of: Sequence[Piece], position: int) -> tuple[bytes, int, int]:
+    piece = next(piece for piece in of if piece.start <= position < piece.stop)
+    with connection().cursor() as cursor:
+        cursor.execute(
+            "SELECT digest, size_total, prompt_total FROM forklore_message WHERE strand_id = %s AND position = %s",
+            [piece.strand, position],
+        )
+        digest, size, prompt_count = cursor.fetchone()
+    return bytes(digest), size, prompt_count
+
+
+# Writing
+
+
+def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[str]) -> None:
+    """Put messages behind a session's last one; `tail` is moved on, and is the caller's to save."""
+    if not messages:
+        return
+    if tail.strand is None:
+        _open_strand(tail)
+    rows = _rows(tail, messages, encoded)
+    _insert(tail.strand, rows)
+    _move_on(tail, rows)
+
+
+def share(tail: Tail, of: Sequence[Piece], stop: int) -> None:
+    """Let a session without messages show the first `stop` messages that the pieces of another one hold."""
+    with connection().cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO forklore_piece (session_id, start, stop, strand_id) VALUES (%s, %s, %s, %s)",
+            [
+                [key(tail.session), piece.start, min(piece.stop, stop), piece.strand]
+                for piece in of
+                if piece.start < stop
+            ],
+        )
+
+
+def truncate(tail: Tail, position: int) -> None:
+    """Drop a session's messages from `position` on, and from the strands what nobody shows any more."""
+    of = pieces(tail.session, tail.count)
+    kept = tail_at(of, tail.session, position, tail.first_prompt)
+    last = next((piece for piece in of if piece.start < position <= piece.stop), None)
+    with connection().cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM forklore_piece WHERE session_id = %s AND start >= %s", [key(tail.session), position]
+        )
+        if last:
+            cursor.execute(
+                "UPDATE forklore_piece SET stop = %s WHERE session_id = %s AND start = %s",
+                [position, key(tail.session), last.start],
+            )
+    drop_unneeded([piece for piece in of if piece.stop >= position])
+    if last and _ends_unclaimed(last.strand, position):
+        _claim(tail.session, last)
+        kept.strand = last.strand
+    _assign(tail, kept)
+
+
+def drop_all(session: UUID, count: int) -> None:
+    """Take all messages from a session, and from the strands what nobody shows any more."""
+    of = pieces(session, count)
+    forget(session)
+    drop_unneeded(of)
+
+
+def forget(session: UUID) -> None:
+    """Take the pieces from a session but leave the messages where they are; the caller drops what is unneeded."""
+    with connection().cursor() as cursor:
+        cursor.execute("DELETE FROM forklore_piece WHERE session_id = %s", [key(session)])
+
+
+def drop_unneeded(of: Sequence[Piece]) -> None:
+    """Drop what no session shows any more of the pieces' strands: all behind the last piece, or the whole strand.
+
+    A strand that a session may append to ends where that session ends, so nothing of it is unneeded. The lock keeps
+    other sessions from claiming a strand meanwhile; strands are locked by id, so that no two wait for each other.
+    """
+    strands = sorted({piece.strand for piece in of})
+    if not strands:
+        return
+    with connection().cursor() as cursor:
+        _lock(cursor, strands)
+        for strand in strands:
+            needed, claimed = _needed(cursor, strand)
+            if claimed:
+                continue
+            # Messages go last, for they may live on other machines than the rest (DESIGN.md, "Past one machine").
+            if not needed:
+                cursor.execute("DELETE FROM forklore_strand WHERE id = %s", [strand])
+            cursor.execute("DELETE FROM forklore_message WHERE strand_id = %s AND position >= %s", [strand, needed])
+
+
+def _lock(cursor, strands: Sequence[int]) -> None:
+    if connection().features.has_select_for_update:
+        cursor.execute("SELECT id FROM forklore_strand WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [strands])
+
+
+def _needed(cursor, strand: int) -> tuple[int, bool]:
+    """Up to which position closed pieces show the strand, and whether a session may append to it."""
+    cursor.execute(
+        "SELECT COALESCE(MAX(stop), 0), COUNT(*) > COUNT(stop) FROM forklore_piece WHERE strand_id = %s", [strand]
+    )
+    needed, claimed = cursor.fetchone()
+    return needed, bool(claimed)
+
+
+def _ends_unclaimed(strand: int, position: int) -> bool:
+    """Whether the strand, locked by drop_unneeded, ends at `position` and no session may append to it."""
+    with connection().cursor() as cursor:
+        return _needed(cursor, strand) == (position, False)
+
+
+def _claim(session: UUID, piece: Piece) -> None:
+    with connection().cursor() as cursor:
+        cursor.execute(
+            "UPDATE forklore_piece SET stop = NULL WHERE session_id = %s AND start = %s", [key(session), piece.start]
+        )
+
+
+def _open_strand(tail: Tail) -> None:
+    of = pieces(tail.session, tail.count)
+    flatten = len(of) >= PIECE_LIMIT
+    if flatten:
+        forget(tail.session)
+    tail.strand = _new_strand(tail.session, 0 if flatten else tail.count, b"" if flatten else tail.digest)
+    if flatten:
+        _copy(of, tail.strand)
+        drop_unneeded(of)
+
+
+def _new_strand(session: UUID, start: int, digest: bytes) -> int:
+    with connection().cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO forklore_strand (start, base_digest) VALUES (%s, %s) RETURNING id", [start, digest]
+        )
+        (strand,) = cursor.fetchone()
+        cursor.execute(
+            "INSERT INTO forklore_piece (session_id, start, stop, strand_id) VALUES (%s, %s, NULL, %s)",
+            [key(session), start, strand],
+        )
+    return strand
+
+
+def _copy(of: Sequence[Piece], strand: int) -> None:
+    with connection().cursor() as cursor:
+        for piece in of:
+            cursor.execute(
+                "INSERT INTO forklore_message (strand_id, position, kind, size_total, prompt_total, digest, body)"
+                " SELECT %s, position, kind, size_total, prompt_total, digest, body FROM forklore_message"
+                " WHERE strand_id = %s AND position >= %s AND position < %s",
+                [strand, piece.strand, piece.start, piece.stop],
+            )
+
+
+def _rows(tail: Tail, messages: Sequence[Message], encoded: Sequence[str]) -> list[Row]:
+    rows, size, prompt_count = [], tail.size, tail.prompts
+    digests = bodies.chain(tail.digest, encoded)
+    for position, (message, body, digest) in enumerate(zip(messages, encoded, digests, strict=True), tail.count):
+        kind = project(message).kind
+        size += len(body)
+        prompt_count += kind == 1
+        rows.append(Row(position, kind, size, prompt_count, digest, body))
+        if tail.first_prompt is None and prompt_text(message):
+            tail.first_prompt = position
+    return rows
+
+
+def _insert(strand: int | None, rows: Sequence[Row]) -> None:
+    with connection().cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO forklore_message (strand_id, position, kind, size_total, prompt_total, digest, body)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            [[strand, row.position, row.kind, row.size_total, row.prompt_total, row.digest, row.body] for row in rows],
+        )
+
+
+def _move_on(tail: Tail, rows: Sequence[Row]) -> None:
+    last = rows[-1]
+    tail.count = last.position + 1
+    tail.digest, tail.size, tail.prompts = last.digest, last.size_total, last.prompt_total
+
+
+def _assign(tail: Tail, other: Tail) -> None:
+    tail.count, tail.digest, tail.size = other.count, other.digest, other.size
+    tail.prompts, tail.first_prompt, tail.strand = other.prompts, other.first_prompt, other.strand

@@ -1,0 +1,279 @@
+"""The rows of sessions: locked, read, inserted and saved.
+
+Only store.py calls this module, inside of its transactions. It speaks SQL through the cursor, for these statements
+are the hot path of every agent's turn (append 1.04 ms by the ORM, 0.12 by the cursor; DESIGN.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from sessions_app import bodies, piece_table
+from sessions_app.databases import connection, current
+from sessions_app.errors import SessionNotFound, VersionConflict
+from sessions_app.piece_table import Tail, key
+from sessions_app.projection import prompt_text
+from sessions_app.records import Message, Relation, SessionRecord, TitleSource
+from sessions_app.titles import UNTITLED, derived_title
+
+TICK = timedelta(microseconds=1)  # the least that both databases tell apart
+LINEAGE_LOCK = 0x466F726B  # any number that nobody else locks
+
+_COLUMNS = (
+    "session.id, session.project_id, project.name, session.parent_id, session.relation, session.relation_inferred,"
+    " session.fork_point, session.title, session.title_source, session.agent, session.turns, session.version,"
+    " session.created_at, session.updated_at, session.message_count, session.tail_digest, session.size_bytes,"
+    " session.prompt_count, session.first_prompt, session.strand_id"
+)
+_FROM = " FROM forklore_session session JOIN forklore_project project ON project.id = session.project_id"
+
+
+@dataclass(slots=True)
+class SessionRow:
+    """A session as its transaction changes it."""
+
+    id: UUID
+    project_id: int
+    project: str
+    created_at: datetime
+    updated_at: datetime
+    tail: Tail
+    parent_id: UUID | None = None
+    relation: Relation | None = None
+    relation_inferred: bool = False
+    fork_point: int | None = None
+    title: str = UNTITLED
+    title_source: TitleSource = "derived"
+    agent: str = ""
+    turns: int = 0
+    version: int = 1
+
+    def record(self, messages: list[Message]) -> SessionRecord:
+        return SessionRecord(
+            id=self.id,
+            project=self.project,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            parent_id=self.parent_id,
+            title=self.title,
+            turns=self.turns,
+            messages=messages,
+            title_source=self.title_source,
+            relation=self.relation,
+            fork_point=self.fork_point,
+            message_count=self.tail.count,
+            version=self.version,
+        )
+
+    def pieces(self) -> list[piece_table.Piece]:
+        return piece_table.pieces(self.id, self.tail.count)
+
+    def messages(self, start: int = 0, stop: int | None = None) -> list[Message]:
+        stop = self.tail.count if stop is None else min(stop, self.tail.count)
+        of = piece_table.pieces(self.id, self.tail.count, start, stop)
+        return [bodies.decode(body) for body in piece_table.read_bodies(of, start, stop)]
+
+    def retitle(self, kept: int, added: Sequence[Message]) -> None:
+        """Derive the title anew, unless it was given; `added` are the messages behind the first `kept` ones."""
+        first = self.tail.first_prompt
+        if self.title_source != "derived":
+            return
+        if first is None:
+            self.title = UNTITLED
+        elif first >= kept:
+            self.title = derived_title(prompt_text(added[first - kept]))
+
+    def touch(self, moment: datetime) -> None:
+        """Times never run backwards within a session, even when the clock does."""
+        self.updated_at = max(moment, self.updated_at + TICK)
+        self.version += 1
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """One transaction, in which SQLite takes its write lock at once (transaction_mode IMMEDIATE)."""
+    with transaction.atomic(using=current()):
+        yield
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Let several queries see one state of the database, without keeping anybody from writing."""
+    database = connection()
+    if database.in_atomic_block or getattr(database.connection, "in_transaction", False):
+        yield
+    elif database.vendor == "sqlite":
+        # atomic() would take the write lock; a deferred transaction that only reads does not.
+        with database.cursor() as cursor:
+            cursor.execute("BEGIN DEFERRED")
+            try:
+                yield
+            finally:
+                cursor.execute("ROLLBACK")
+    else:
+        with transaction.atomic(using=current()), database.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield
+
+
+def one_lineage_change_at_a_time() -> None:
+    """Hold until the end of the transaction what may change parents; SQLite has one writer anyway."""
+    if connection().vendor == "postgresql":
+        with connection().cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LINEAGE_LOCK])
+
+
+def project_id(name: str) -> int:
+    """The row of a project, made when missing."""
+    with connection().cursor() as cursor:
+        cursor.execute("SELECT id FROM forklore_project WHERE name = %s", [name])
+        if found := cursor.fetchone():
+            return found[0]
+        cursor.execute(
+            "INSERT INTO forklore_project (name, created_at) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING",
+            [name, moment_for_database(datetime.now(UTC))],
+        )
+        cursor.execute("SELECT id FROM forklore_project WHERE name = %s", [name])
+        return cursor.fetchone()[0]
+
+
+def locked(id: UUID, expected_version: int | None = None, *, where: str = "store", share: bool = False) -> SessionRow:
+    """The row of a session, kept from other writers until the end of the transaction.
+
+    `where` is "store" for live sessions, "trash", or "either"; `share` lets other transactions share it too.
+    Raises SessionNotFound and VersionConflict.
+    """
+    lock = f" FOR {'SHARE' if share else 'UPDATE'} OF session" if connection().features.has_select_for_update else ""
+    condition = {"store": " AND session.trashed_at IS NULL", "trash": " AND session.trashed_at IS NOT NULL"}
+    found = _select("session.id = %s" + condition.get(where, ""), [key(id)], lock)
+    if not found:
+        raise SessionNotFound(id, "trash" if where == "trash" else "store")
+    if expected_version is not None and found[0].version != expected_version:
+        raise VersionConflict(id, expected_version, found[0].version)
+    return found[0]
+
+
+def live(condition: str, parameters: Sequence[Any], limit: int) -> list[SessionRow]:
+    """Sessions that are not in the trash, most recently updated first, ties by id. `condition` is a constant."""
+    order = " ORDER BY session.updated_at DESC, session.id LIMIT %s"
+    return _select(f"session.trashed_at IS NULL AND {condition}", [*parameters, limit], order)
+
+
+def ancestors(id: UUID) -> list[UUID]:
+    """The session itself, its parent, and so on to the root; trashed ones too."""
+    found: list[UUID] = []
+    following: UUID | None = id
+    with connection().cursor() as cursor:
+        while following and following not in found:
+            found.append(following)
+            cursor.execute("SELECT parent_id FROM forklore_session WHERE id = %s", [key(following)])
+            (parent,) = cursor.fetchone()
+            following = parent and _uuid(parent)
+    return found
+
+
+def insert(row: SessionRow) -> None:
+    values = {
+        "id": key(row.id),
+        "project_id": row.project_id,
+        "parent_id": row.parent_id and key(row.parent_id),
+        "relation": row.relation,
+        "relation_inferred": row.relation_inferred,
+        "fork_point": row.fork_point,
+        "agent": row.agent,
+        "created_at": moment_for_database(row.created_at),
+        **_changing(row),
+    }
+    columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
+    with connection().cursor() as cursor:
+        cursor.execute(f"INSERT INTO forklore_session ({columns}) VALUES ({marks})", [*values.values()])  # noqa: S608
+
+
+def save(row: SessionRow) -> None:
+    """Write what a write of messages changes."""
+    _update(row, _changing(row))
+
+
+def save_parent(row: SessionRow) -> None:
+    _update(
+        row,
+        {
+            "parent_id": row.parent_id and key(row.parent_id),
+            "relation": row.relation,
+            "relation_inferred": row.relation_inferred,
+            "fork_point": row.fork_point,
+        },
+    )
+
+
+def moment_for_database(moment: datetime) -> Any:
+    return connection().ops.adapt_datetimefield_value(moment)
+
+
+def _update(row: SessionRow, values: dict[str, Any]) -> None:
+    assignments = ", ".join(f"{column} = %s" for column in values)
+    with connection().cursor() as cursor:
+        cursor.execute(
+            f"UPDATE forklore_session SET {assignments} WHERE id = %s",  # noqa: S608
+            [*values.values(), key(row.id)],
+        )
+
+
+def _changing(row: SessionRow) -> dict[str, Any]:
+    return {
+        "title": row.title,
+        "title_source": row.title_source,
+        "turns": row.turns,
+        "version": row.version,
+        "updated_at": moment_for_database(row.updated_at),
+        "message_count": row.tail.count,
+        "tail_digest": row.tail.digest,
+        "size_bytes": row.tail.size,
+        "prompt_count": row.tail.prompts,
+        "first_prompt": row.tail.first_prompt,
+        "strand_id": row.tail.strand,
+    }
+
+
+def _select(condition: str, parameters: Sequence[Any], end: str) -> list[SessionRow]:
+    with connection().cursor() as cursor:
+        cursor.execute(f"SELECT {_COLUMNS}{_FROM} WHERE {condition}{end}", parameters)
+        return [_row(values) for values in cursor.fetchall()]
+
+
+def _row(values: Sequence[Any]) -> SessionRow:
+    (id, project_id, project, parent_id, relation, inferred, fork_point, title, title_source, agent, turns, version,
+     created_at, updated_at, count, digest, size, prompts, first_prompt, strand) = values  # fmt: skip
+    id = _uuid(id)
+    return SessionRow(
+        id=id,
+        project_id=project_id,
+        project=project,
+        created_at=_aware(created_at),
+        updated_at=_aware(updated_at),
+        tail=Tail(id, count, bytes(digest), size, prompts, first_prompt, strand),
+        parent_id=parent_id and _uuid(parent_id),
+        relation=relation,
+        relation_inferred=bool(inferred),
+        fork_point=fork_point,
+        title=title,
+        title_source=title_source,
+        agent=agent,
+        turns=turns,
+        version=version,
+    )
+
+
+def _uuid(value: UUID | str) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

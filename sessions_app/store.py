@@ -1,0 +1,462 @@
+"""The session store: everything that writes, and the reads that agents need.
+
+Every function is one transaction on the current database (databases.py), takes and returns records, and either does
+all of what it says or raises a StoreError and changes nothing. async_store.py has the same functions, awaitable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+from sessions_app import bodies, piece_table, session_rows, transcript_rows
+from sessions_app import search as searching
+from sessions_app.databases import connection
+from sessions_app.errors import InvalidLineage, SessionNotFound
+from sessions_app.piece_table import Tail, key
+from sessions_app.projection import prompt_text
+from sessions_app.records import (
+    ImportBatch,
+    ImportState,
+    Message,
+    Origin,
+    ParentLink,
+    Relation,
+    SearchHit,
+    SessionRecord,
+)
+from sessions_app.session_rows import SessionRow, snapshot, writing
+from sessions_app.titles import check_project, clean_title, shortened
+
+PROMPT_LENGTH = 200  # characters
+
+
+def now() -> datetime:
+    """The clock of the store; tests put another one in its place."""
+    return datetime.now(UTC)
+
+
+# Writing
+
+
+def create(project: str, messages: Sequence[Message], *, agent: str = "") -> SessionRecord:
+    """A new session without a parent; its title is derived from its first prompt.
+
+    `agent` names what wrote it, at most 40 characters. Raises InvalidProject, InvalidMessage, MessageTooLarge.
+    """
+    check_project(project)
+    encoded = _verified(messages, _encoded(messages))
+    with writing():
+        row = _new_row(project, agent=agent)
+        piece_table.append(row.tail, messages, encoded)
+        row.retitle(0, messages)
+        session_rows.insert(row)
+    return row.record(list(messages))
+
+
+def fork(project: str, parent: UUID, messages: Sequence[Message], turns: int) -> SessionRecord:
+    """A child of `parent` that holds a copy of `messages`; what the two share is stored once.
+
+    `turns` is at least 0. Raises SessionNotFound for the parent, ValueError for the turns, and what `create` raises.
+    """
+    check_project(project)
+    _check_not_negative("turns", turns)
+    encoded = _encoded(messages)
+    digests = bodies.chain(b"", encoded)
+    with writing():
+        origin = session_rows.locked(parent, share=True)
+        shared = piece_table.common_prefix(origin.tail, digests)
+        added = _verified(messages, encoded, shared)
+        row = _child(origin, shared, "fork", project)
+        row.turns = turns
+        piece_table.append(row.tail, messages[shared:], added)
+        row.retitle(0, messages)
+        session_rows.insert(row)
+    return row.record(list(messages))
+
+
+def fork_at(parent: UUID, position: int, project: str | None = None) -> SessionRecord:
+    """A child that shows the parent's first `position` messages, in the parent's project unless another is given.
+
+    Costs the same whatever the length, so the record comes without the messages. Its turns are the parent's, or the
+    number of prompts that it holds where it was cut earlier. Raises SessionNotFound, InvalidProject, and
+    InvalidLineage for a position that is not within the parent.
+    """
+    if project is not None:
+        check_project(project)
+    with writing():
+        origin = session_rows.locked(parent, share=True)
+        row = _child(origin, _position_within(origin, position), "fork", project)
+        session_rows.insert(row)
+    return row.record([])
+
+
+def update(id: UUID, messages: Sequence[Message], turns: int, *, expected_version: int | None = None) -> None:
+    """Replace all messages and set `turns`; writes only what differs from what is there.
+
+    Raises SessionNotFound, InvalidMessage, MessageTooLarge, ValueError for negative turns, and VersionConflict if the
+    session is at another version than `expected_version`.
+    """
+    _check_not_negative("turns", turns)
+    encoded = _encoded(messages)
+    digests = bodies.chain(b"", encoded)
+    with writing():
+        row = session_rows.locked(id, expected_version)
+        shared = piece_table.common_prefix(row.tail, digests)
+        added = _verified(messages, encoded, shared)
+        if shared < row.tail.count:
+            piece_table.truncate(row.tail, shared)
+        _extend(row, shared, messages[shared:], added, turns)
+
+
+def append(
+    id: UUID, messages: Sequence[Message], turns: int | None = None, *, expected_version: int | None = None
+) -> None:
+    """Add messages behind the last one; `turns` stays unless given. Raises what `update` raises.
+
+    Costs what it adds, whatever the session's length.
+    """
+    if turns is not None:
+        _check_not_negative("turns", turns)
+    added = _verified(messages, _encoded(messages))
+    with writing():
+        row = session_rows.locked(id, expected_version)
+        _extend(row, row.tail.count, messages, added, turns)
+
+
+def rename(id: UUID, title: str) -> None:
+    """Give a session a title of 1 to 200 characters, from then on kept; outer white space is dropped.
+
+    Raises SessionNotFound, and InvalidTitle if nothing is left of the title or too much.
+    """
+    cleaned = clean_title(title)
+    _change_one(
+        "UPDATE forklore_session SET title = %s, title_source = 'user' WHERE id = %s AND trashed_at IS NULL",
+        [cleaned, key(id)],
+        SessionNotFound(id),
+    )
+
+
+def delete(id: UUID) -> None:
+    """Move a session to the trash, from where `restore` brings it back. Its forks live on. Raises SessionNotFound."""
+    _change_one(
+        "UPDATE forklore_session SET trashed_at = %s WHERE id = %s AND trashed_at IS NULL",
+        [session_rows.moment_for_database(now()), key(id)],
+        SessionNotFound(id),
+    )
+
+
+def restore(id: UUID) -> None:
+    """Take a session out of the trash, as it was. Raises SessionNotFound if it is not there."""
+    _change_one(
+        "UPDATE forklore_session SET trashed_at = NULL WHERE id = %s AND trashed_at IS NOT NULL",
+        [key(id)],
+        SessionNotFound(id, "trash"),
+    )
+
+
+def purge(id: UUID) -> None:
+    """Remove a session of the trash for good; its children go to its parent, or become roots.
+
+    Messages that other sessions show stay. Raises SessionNotFound if it is not in the trash.
+    """
+    with writing():
+        session_rows.one_lineage_change_at_a_time()
+        row = session_rows.locked(id, where="trash")
+        _leave_children_to_parent(row)
+        shown = row.pieces()
+        piece_table.forget(id)
+        transcript_rows.leave_tombstone(id)
+        with connection().cursor() as cursor:
+            cursor.execute("DELETE FROM forklore_session WHERE id = %s", [key(id)])
+        piece_table.drop_unneeded(shown)
+
+
+# Reading
+
+
+def get(id: UUID) -> SessionRecord | None:
+    """The whole session, or None if there is none or it is in the trash."""
+    return next(iter(_records("session.id = %s", [key(id)], 1, with_messages=True)), None)
+
+
+def get_messages(id: UUID, start: int = 0, stop: int | None = None) -> list[Message]:
+    """The messages at the positions [start, stop), to the end without a stop; reads no others.
+
+    Raises SessionNotFound, and ValueError for a negative position.
+    """
+    _check_not_negative("start", start)
+    if stop is not None:
+        _check_not_negative("stop", stop)
+    with snapshot():
+        return _live_row(id).messages(start, stop)
+
+
+def prompts(id: UUID) -> list[tuple[int, str]]:
+    """Position and text, cut to 200 characters, of what people typed in a session. Raises SessionNotFound."""
+    with snapshot():
+        found = list(piece_table.prompts(_live_row(id).pieces()))
+    return [(position, (prompt_text(bodies.decode(body)) or "")[:PROMPT_LENGTH]) for position, body in found]
+
+
+def list_by_project(project: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
+    """The sessions of a project, most recently updated first, ties by id; at most `limit`.
+
+    Without messages it touches no bodies. Raises ValueError for a negative limit.
+    """
+    return _records("project.name = %s", [project], limit, with_messages)
+
+
+def latest(project: str) -> SessionRecord | None:
+    """The most recently updated session of a project, or None if it has none."""
+    return next(iter(list_by_project(project, 1)), None)
+
+
+def find_by_id_prefix(prefix: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
+    """The sessions whose id starts with these hex digits, most recently updated first; [] for what is no hex.
+
+    Hyphens and case do not matter; the empty prefix matches all. Raises ValueError for a negative limit.
+    """
+    _check_not_negative("limit", limit)
+    digits = prefix.replace("-", "").lower()
+    if len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
+        return []
+    bounds = [key(UUID(digits.ljust(32, filler))) for filler in "0f"]
+    return _records("session.id BETWEEN %s AND %s", bounds, limit, with_messages)
+
+
+def search(query: str, limit: int) -> list[SearchHit]:
+    """Sessions whose title or any message's text contains the query, one hit each, most recently updated first.
+
+    The query is literal; case and Unicode composition do not matter. The hit is the first message that contains it,
+    or else the title. Raises InvalidQuery if it is empty, and ValueError for a negative limit.
+    """
+    _check_not_negative("limit", limit)
+    with snapshot():
+        return searching.search(query, limit)
+
+
+# Importing: sessions that another tool wrote, and go on growing there
+
+
+def import_state(origin: Origin) -> tuple[UUID, ImportState] | None:
+    """The session that a transcript became and how far it was read; None if it never was.
+
+    Raises SessionPurged if somebody removed the session for good.
+    """
+    found = transcript_rows.find(origin)
+    return (found.session, found.state) if found else None
+
+
+def import_batch(origin: Origin, batch: ImportBatch, *, agent: str) -> SessionRecord:
+    """Write what was read of a transcript, with how far it was read, in one transaction; the first batch creates.
+
+    Children that waited for this session are linked to it. The record comes without messages. Raises SessionPurged,
+    InvalidProject, InvalidMessage, MessageTooLarge.
+    """
+    check_project(batch.project)
+    added = _verified(batch.messages, _encoded(batch.messages))
+    with writing():
+        session_rows.one_lineage_change_at_a_time()
+        known = transcript_rows.find(origin)
+        row = session_rows.locked(known.session, where="either") if known else _imported_row(batch, agent)
+        _keep_for_import(row, known, batch)
+        kept = row.tail.count
+        piece_table.append(row.tail, batch.messages, added)
+        row.retitle(kept, batch.messages)
+        _apply_import(row, batch)
+        (session_rows.save if known else session_rows.insert)(row)
+        transcript_rows.save(origin, row.id, batch.state)
+        for child, link in transcript_rows.waiting_for(origin):
+            _link(child, link)
+    return row.record([])
+
+
+def link_parent(child: Origin, link: ParentLink) -> bool:
+    """Say whose child an imported session is; True if it is linked now, False if its parent has yet to arrive.
+
+    What waits is linked by the batch that brings the parent, or enough of it. Saying the same again changes nothing.
+    Raises InvalidLineage for a child that was not imported, or that would be its own ancestor.
+    """
+    with writing():
+        session_rows.one_lineage_change_at_a_time()
+        return _link(child, link)
+
+
+def archive_before_rewrite(origin: Origin) -> UUID | None:
+    """Keep the present messages of an imported session as a child, at no cost, before its file's new state replaces
+    them; the child's id, or None if there is nothing to keep."""
+    with writing():
+        known = transcript_rows.find(origin)
+        row = session_rows.locked(known.session, where="either") if known else None
+        return _archive(row) if row and row.tail.count else None
+
+
+# Helpers, in the order in which they are called
+
+
+def _encoded(messages: Sequence[Message]) -> list[str]:
+    return bodies.encode_all(messages, settings.FORKLORE_MESSAGE_LIMIT)
+
+
+def _verified(messages: Sequence[Message], encoded: Sequence[str], first: int = 0) -> list[str]:
+    """The bodies from `first` on; what stands before is in the store already, and was verified on its way in."""
+    return [bodies.verify(position, messages[position], encoded[position]) for position in range(first, len(messages))]
+
+
+def _new_row(project: str, agent: str = "", moment: datetime | None = None) -> SessionRow:
+    id, moment = uuid4(), moment or now()
+    return SessionRow(id, session_rows.project_id(project), project, moment, moment, Tail(id), agent=agent)
+
+
+def _check_not_negative(name: str, value: int) -> None:
+    if value < 0:
+        raise ValueError(f"{name} is at least 0, not {value}.")
+
+
+def _child(parent: SessionRow, shared: int, relation: Relation, project: str | None = None) -> SessionRow:
+    """A session, yet to be inserted, that shows the first `shared` messages of its parent."""
+    row = _new_row(project or parent.project, parent.agent)
+    row.parent_id, row.relation, row.fork_point = parent.id, relation, shared
+    of = piece_table.pieces(parent.id, parent.tail.count, 0, shared)
+    row.tail = piece_table.tail_at(of, row.id, shared, parent.tail.first_prompt)
+    piece_table.share(row.tail, of, shared)
+    row.turns = parent.turns if shared == parent.tail.count else min(parent.turns, row.tail.prompts)
+    if row.tail.first_prompt is not None:
+        row.retitle(row.tail.first_prompt, parent.messages(row.tail.first_prompt, row.tail.first_prompt + 1))
+    return row
+
+
+def _position_within(row: SessionRow, position: int) -> int:
+    if not 0 <= position <= row.tail.count:
+        raise InvalidLineage(f"Session {row.id} has {row.tail.count} messages; it cannot be forked at {position}.")
+    return position
+
+
+def _extend(row: SessionRow, kept: int, messages: Sequence[Message], added: Sequence[str], turns: int | None) -> None:
+    piece_table.append(row.tail, messages, added)
+    row.retitle(kept, messages)
+    row.turns = row.turns if turns is None else turns
+    row.touch(now())
+    session_rows.save(row)
+
+
+def _change_one(statement: str, parameters: Sequence[Any], error: Exception) -> None:
+    with writing(), connection().cursor() as cursor:
+        cursor.execute(statement, parameters)
+        if not cursor.rowcount:
+            raise error
+
+
+def _leave_children_to_parent(row: SessionRow) -> None:
+    """The nearest surviving ancestor is the parent, for a purge before this one did the same."""
+    if row.parent_id:
+        values = "parent_id = %s, fork_point = CASE WHEN fork_point < %s THEN fork_point ELSE %s END"
+        parameters = [key(row.parent_id), row.fork_point or 0, row.fork_point or 0]
+    else:
+        values = "parent_id = NULL, fork_point = NULL, relation = NULL, relation_inferred = %s"
+        parameters = [False]
+    with connection().cursor() as cursor:
+        cursor.execute(f"UPDATE forklore_session SET {values} WHERE parent_id = %s", [*parameters, key(row.id)])  # noqa: S608
+
+
+def _records(condition: str, parameters: Sequence[Any], limit: int, with_messages: bool) -> list[SessionRecord]:
+    _check_not_negative("limit", limit)
+    if not with_messages:
+        return [row.record([]) for row in session_rows.live(condition, parameters, limit)]
+    with snapshot():
+        return [row.record(row.messages()) for row in session_rows.live(condition, parameters, limit)]
+
+
+def _live_row(id: UUID) -> SessionRow:
+    found = session_rows.live("session.id = %s", [key(id)], 1)
+    if not found:
+        raise SessionNotFound(id)
+    return found[0]
+
+
+def _imported_row(batch: ImportBatch, agent: str) -> SessionRow:
+    row = _new_row(batch.project, agent, batch.created_at)
+    row.updated_at = max(row.created_at, batch.updated_at or row.created_at)
+    row.version = 0
+    return row
+
+
+def _keep_for_import(row: SessionRow, known: transcript_rows.Known | None, batch: ImportBatch) -> None:
+    """Take from the session what the file has otherwise by now, and keep it as a child if it was not the file's."""
+    if not known or batch.keep is None:
+        return
+    position = known.prefix + batch.keep
+    if position >= row.tail.count:
+        return
+    if row.tail.count != known.prefix + known.state.lines:
+        _archive(row)
+    piece_table.truncate(row.tail, position)
+
+
+def _apply_import(row: SessionRow, batch: ImportBatch) -> None:
+    title = shortened(batch.title or "")
+    if title and row.title_source != "user":
+        row.title, row.title_source = title, "agent"
+    if batch.turns is not None:
+        row.turns = batch.turns
+    row.updated_at = max(row.updated_at, batch.updated_at or row.updated_at)
+    row.version += 1
+
+
+def _archive(row: SessionRow) -> UUID:
+    child = _child(row, row.tail.count, "compaction")
+    child.title, child.title_source = row.title, row.title_source
+    child.created_at = child.updated_at = row.updated_at
+    session_rows.insert(child)
+    return child.id
+
+
+def _link(child: Origin, link: ParentLink) -> bool:
+    known = transcript_rows.find(child)
+    if not known:
+        raise InvalidLineage(f"There is no imported session {child.external_id} to link to its parent.")
+    parent = transcript_rows.find_parent(link.parent)
+    row = session_rows.locked(known.session, where="either")
+    if parent is None or parent.session is None:
+        transcript_rows.wait(known, link)
+        return False
+    origin = session_rows.locked(parent.session, where="either")
+    if link.prefix_needed and origin.tail.count < link.fork_point:
+        transcript_rows.wait(known, link)
+        return False
+    _check_no_cycle(row, origin)
+    if link.prefix_needed and not known.prefix:
+        _put_prefix_before(row, origin, link.fork_point)
+        transcript_rows.set_prefix(known, link.fork_point)
+    row.parent_id, row.relation, row.relation_inferred = origin.id, link.relation, link.inferred
+    row.fork_point = min(link.fork_point, row.tail.count)
+    session_rows.save_parent(row)
+    transcript_rows.stop_waiting(known)
+    return True
+
+
+def _check_no_cycle(row: SessionRow, parent: SessionRow) -> None:
+    if row.id in session_rows.ancestors(parent.id):
+        raise InvalidLineage(f"Session {row.id} cannot descend from session {parent.id}, which descends from it.")
+
+
+def _put_prefix_before(row: SessionRow, parent: SessionRow, count: int) -> None:
+    """Let a session start with its parent's first messages; its own are written anew, for their positions change."""
+    shown, own = row.pieces(), row.tail.count
+    piece_table.forget(row.id)
+    of = piece_table.pieces(parent.id, parent.tail.count, 0, count)
+    row.tail = piece_table.tail_at(of, row.id, count, parent.tail.first_prompt)
+    piece_table.share(row.tail, of, count)
+    for start in range(0, own, piece_table.BATCH):
+        encoded = list(piece_table.read_bodies(shown, start, start + piece_table.BATCH))
+        piece_table.append(row.tail, [bodies.decode(body) for body in encoded], encoded)
+    piece_table.drop_unneeded(shown)
+    if row.tail.first_prompt is not None:
+        row.retitle(row.tail.first_prompt, row.messages(row.tail.first_prompt, row.tail.first_prompt + 1))
+    row.version += 1
+    session_rows.save(row)

@@ -25,7 +25,7 @@ class KeptThreads:
     async def __call__(self, scope, receive, send) -> None:
         thread = await self._free.get()
         try:
-            async with ThreadSensitiveContext(thread):
+            async with ThreadSensitiveContext(executor=thread):
                 await self._application(scope, receive, send)
         finally:
             self._free.put_nowait(thread)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Count, F, Max, Q, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Lower
 
 LIVE = Q(trashed_at__isnull=True)
 
@@ -25,6 +25,24 @@ class ProjectQuerySet(models.QuerySet):
     def recently_active_first(self) -> ProjectQuerySet:
         """Only after with_figures()."""
         return self.order_by(F("last_activity").desc(nulls_last=True), "name")
+
+    def by_name(self) -> ProjectQuerySet:
+        return self.order_by(Lower("name"), "name")
+
+    def largest_first(self) -> ProjectQuerySet:
+        """Only after with_figures()."""
+        return self.order_by("-size_bytes", "name")
+
+    def most_sessions_first(self) -> ProjectQuerySet:
+        """Only after with_figures()."""
+        return self.order_by("-session_count", "name")
+
+    def most_forks_first(self) -> ProjectQuerySet:
+        """Only after with_figures()."""
+        return self.order_by("-fork_count", "name")
+
+    def named_like(self, part: str) -> ProjectQuerySet:
+        return self.filter(name__icontains=part)
 
 
 class SessionQuerySet(models.QuerySet):
@@ -59,3 +77,31 @@ class SessionQuerySet(models.QuerySet):
 
     def without_subagents(self) -> SessionQuerySet:
         return self.exclude(relation="subagent")
+
+    def subagents(self) -> SessionQuerySet:
+        return self.filter(relation="subagent")
+
+    def children_of(self, id: UUID) -> SessionQuerySet:
+        return self.filter(parent=id)
+
+    def sorted_by(self, column: str, descending: bool) -> SessionQuerySet:
+        """By a field, titles without regard to case, ties by id; adds sort_key, where the next page begins.
+
+        The order of following(). By "updated_at", descending, it is that of newest_first().
+        """
+        rows = self.annotate(sort_key=Lower(column) if column == "title" else F(column))
+        return rows.order_by(F("sort_key").desc() if descending else F("sort_key").asc(), "id")
+
+    def following(self, sort_key, id: UUID, descending: bool) -> SessionQuerySet:
+        """What stands behind a row of sorted_by(), steady while rows arrive before it."""
+        beyond = Q(sort_key__lt=sort_key) if descending else Q(sort_key__gt=sort_key)
+        return self.filter(beyond | Q(sort_key=sort_key, id__gt=id))
+
+    def figures(self) -> dict:
+        """sessions, subagents, size_bytes and last_activity (None without any) in one question."""
+        return self.aggregate(
+            sessions=Count("*"),
+            subagents=Count("*", filter=Q(relation="subagent")),
+            size_bytes=Coalesce(Sum("size_bytes"), Value(0)),
+            last_activity=Max("updated_at"),
+        )

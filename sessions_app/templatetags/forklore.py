@@ -1,0 +1,75 @@
+"""What every page needs: sizes, counts, ages, agents and project names in the words of web/formats.py."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django import template
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from sessions_app.models import Relation, Session
+from sessions_app.web import formats
+
+register = template.Library()
+register.filter("bytes", formats.size_text)
+register.filter("number", formats.count_text)
+register.filter("agent_name", formats.agent_name)
+register.filter("agent_letter", formats.agent_letter)
+register.filter("short_name", formats.short_name)
+
+
+@register.filter
+def counted(number: int, noun: str) -> str:
+    """1318|counted:"session" is "1,318 sessions"."""
+    return f"{formats.count_text(number)} {noun}{'' if number == 1 else 's'}"
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString:
+    """A moment as its age, with the absolute time as title; nothing for None."""
+    if moment is None:
+        return SafeString("")
+    return format_html(
+        '<relative-time><time datetime="{}" title="{}">{}</time></relative-time>',
+        moment.isoformat(),
+        formats.moment_text(moment),
+        formats.age_text(moment, timezone.now()),
+    )
+
+
+@register.filter
+def id_prefix(id: UUID) -> str:
+    """The eight digits by which people and commands name a session."""
+    return id.hex[:8]
+
+
+@register.filter
+def parent_address(session: Session) -> str:
+    """Where its parent shows the last message that the two share; the parent's beginning if they share none."""
+    if not session.fork_point:
+        return reverse("web:session", args=[session.parent_id])
+    return reverse("web:message", args=[session.parent_id, session.fork_point - 1])
+
+
+@register.filter
+def relation_icon(session: Session) -> str:
+    return f"icons/{session.relation}.html"
+
+
+@register.filter
+def relation_text(session: Session) -> str:
+    return f"#{session.fork_point}" if session.relation == Relation.FORK else session.get_relation_display()
+
+
+@register.filter
+def relation_title(session: Session) -> str:
+    """What the chip beside a title says in full."""
+    shared = counted(session.fork_point or 0, "message")
+    known = " (inferred)" if session.relation_inferred else ""
+    if session.relation == Relation.SUBAGENT:
+        return f"Sub-agent of its parent{known}"
+    return f"{session.get_relation_display().capitalize()}: shares the first {shared} with its parent{known}"

@@ -1,0 +1,87 @@
+"""Words for numbers, sizes, ages and agents. static/js/relative-time.js says ages alike, in the viewer's zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+AGENTS = {
+    "aider": ("Aider", "A"),
+    "claude-code": ("Claude Code", "C"),
+    "codex": ("Codex", "X"),
+    "gemini-cli": ("Gemini CLI", "G"),
+    "opencode": ("OpenCode", "O"),
+}
+
+
+def count_text(number: int) -> str:
+    """1318 as 1,318."""
+    return f"{number:,}"
+
+
+def size_text(size: int) -> str:
+    """Bytes in decimal units with two or three digits that count: 96 B, 820 KB, 4.1 MB, 2.91 GB."""
+    if size < 1000:
+        return f"{size} B"
+    for unit, scale, places in (("KB", 10**3, 0), ("MB", 10**6, 1), ("GB", 10**9, 2), ("TB", 10**12, 2)):
+        value = size / scale
+        if value < 999.5 or unit == "TB":
+            return f"{value:.{places if value < 10 else max(0, places - 1)}f} {unit}"
+    raise AssertionError("the last unit has no upper bound")
+
+
+def age_text(then: datetime, now: datetime) -> str:
+    """How long ago: now, 2 min, 3 h, yesterday, Mon, 12 Nov, 12 Nov 2024; what lies ahead counts as now."""
+    seconds = (now - then).total_seconds()
+    if seconds < 60:
+        return "now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min"
+    days = (now.date() - then.astimezone(now.tzinfo).date()).days
+    if days == 0 or seconds < 6 * 3600:
+        return f"{int(seconds // 3600)} h"
+    if days == 1:
+        return "yesterday"
+    if days < 7:
+        return DAYS[then.weekday()]
+    return day_text(then) if then.year == now.year else f"{day_text(then)} {then.year}"
+
+
+def day_text(day: datetime) -> str:
+    return f"{day.day} {MONTHS[day.month - 1]}"
+
+
+def moment_text(moment: datetime) -> str:
+    """22 Nov 2026, 18:03 UTC: the title beside an age, put into the viewer's zone by the page."""
+    moment = moment.astimezone(UTC)
+    return f"{day_text(moment)} {moment.year}, {moment:%H:%M} UTC"
+
+
+def duration_text(seconds: float) -> str:
+    """8 s, 2 min, 3 h: the largest unit only."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 3600:
+        return f"{round(seconds / 60)} min"
+    return f"{round(seconds / 3600)} h"
+
+
+def days_left(since: datetime, days: int, now: datetime) -> int:
+    """Whole days, begun ones counted, until `days` have passed; 0 when they have."""
+    return max(0, -((now - since - timedelta(days=days)) // timedelta(days=1)))
+
+
+def agent_name(agent: str) -> str:
+    return AGENTS[agent][0] if agent in AGENTS else agent
+
+
+def agent_letter(agent: str) -> str:
+    return AGENTS[agent][1] if agent in AGENTS else agent[:1].upper()
+
+
+def short_name(project: str) -> str:
+    """The last part of a project that is a path, as it is said; other names whole."""
+    last = project.rstrip("/\\").replace("\\", "/").rpartition("/")[2]
+    is_path = project.startswith(("/", "~")) or project[1:3] == ":\\"
+    return last if is_path and last else project

@@ -1,0 +1,176 @@
+"""The list of sessions, of all projects or of one: its order, its pages, and what it leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.core.exceptions import BadRequest, ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_safe
+
+from sessions_app.models import Session
+from sessions_app.querysets import SessionQuerySet
+from sessions_app.web.context import address, rail, wants_fragment
+from sessions_app.web.imports import first_run
+
+PAGE_LENGTH = 50  # sessions
+LARGEST_INTEGER = 2**63 - 1  # what both databases can compare with
+SORTS = {  # the word in the address, the field, and whether its first click sorts descending
+    "title": ("title", False),
+    "turns": ("turns", True),
+    "messages": ("message_count", True),
+    "size": ("size_bytes", True),
+    "updated": ("updated_at", True),
+}
+COLUMNS = (  # heading, word of SORTS or "", class of its cells
+    ("Title", "title", "what"),
+    ("Project", "", "of"),
+    ("Agent", "", "by"),
+    ("Turns", "turns", "turns end"),
+    ("Messages", "messages", "messages end"),
+    ("Size", "size", "size end"),
+    ("Updated", "updated", "age end"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A row of the list by its key: id and value of the sort column, so that it holds when the row moves or goes."""
+
+    id: UUID
+    value: Any
+
+    def __str__(self) -> str:
+        value = self.value.isoformat() if isinstance(self.value, datetime) else self.value
+        return f"{self.id}~{value}"
+
+    @classmethod
+    def parse(cls, text: str, column: str) -> Cursor:
+        """Raises ValueError for what no list has written."""
+        id, _, value = text.partition("~")
+        if column == "title":
+            return cls(UUID(id), value)
+        if column == "updated_at":
+            moment = parse_datetime(value)
+            if moment is None or moment.tzinfo is None:
+                raise ValueError(f"{value!r} is no moment.")
+            return cls(UUID(id), moment)
+        number = int(value)
+        if not 0 <= number <= LARGEST_INTEGER:
+            raise ValueError(f"{value!r} is out of range.")
+        return cls(UUID(id), number)
+
+
+class ListForm(forms.Form):
+    """The query string of a list: sort=-size, after=CURSOR, subagents=1, of=ID of the parent."""
+
+    sort = forms.CharField(required=False)
+    after = forms.CharField(required=False)
+    subagents = forms.BooleanField(required=False)
+    of = forms.UUIDField(required=False)
+
+    def clean_sort(self) -> tuple[str, bool]:
+        """The word of SORTS and whether it descends."""
+        text = self.cleaned_data["sort"] or "-updated"
+        word = text.removeprefix("-")
+        if word not in SORTS:
+            raise ValidationError(f"A list cannot be sorted by {word!r}.")
+        return word, text.startswith("-")
+
+    def clean(self) -> dict:
+        data = super().clean()
+        if data.get("after") and "sort" in data:
+            try:
+                data["after"] = Cursor.parse(data["after"], SORTS[data["sort"][0]][0])
+            except (ValueError, OverflowError):
+                raise ValidationError("This list has no such page.") from None
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    name: str
+    kind: str  # class of its cells
+    url: str = ""  # sorts by it; "" where it cannot
+    order: str = ""  # "ascending" or "descending" while it sorts
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    sessions: list[Session]
+    columns: list[Column]
+    total: int  # sessions that there are
+    listed: int  # those that are not hidden
+    subagents: int
+    shows_subagents: bool
+    toggle_url: str  # reveals the sub-agents, or hides them
+    more_url: str  # the next page; "" at the end
+    more: int  # sessions on it
+    by_age: bool  # newest first
+    parent: Session | None
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    listing = list_of(request, Session.objects.live())
+    if wants_fragment(request):
+        return render(request, "sessions/rows.html", {"listing": listing})
+    context = {"listing": listing, "place": "sessions"}
+    if not listing.total and not listing.parent:
+        context["first_run"] = first_run()
+    return render(request, "sessions/home.html", context | rail(request))
+
+
+def list_of(request: HttpRequest, sessions: SessionQuerySet) -> Listing:
+    """A page of the sessions as the query string wants it. Raises BadRequest, and Http404 for an unknown parent."""
+    form = ListForm(request.GET)
+    if not form.is_valid():
+        raise BadRequest(next(iter(form.errors.values()))[0])
+    wish = form.cleaned_data
+    parent = get_object_or_404(Session.objects.live(), pk=wish["of"]) if wish["of"] else None
+    if parent:
+        sessions = sessions.children_of(parent.pk)
+    figures = sessions.figures()
+    shown = sessions if wish["subagents"] else sessions.without_subagents()
+    page, more_url = _page(request, shown, wish)
+    listed = figures["sessions"] - (0 if wish["subagents"] else figures["subagents"])
+    return Listing(
+        sessions=page,
+        columns=[_column(request, *column, *wish["sort"]) for column in COLUMNS],
+        total=figures["sessions"],
+        listed=listed,
+        subagents=figures["subagents"],
+        shows_subagents=wish["subagents"],
+        toggle_url=address(request, subagents=None if wish["subagents"] else "1"),
+        more_url=more_url,
+        more=PAGE_LENGTH,
+        by_age=wish["sort"] == ("updated", True),
+        parent=parent,
+    )
+
+
+def _page(request: HttpRequest, sessions: SessionQuerySet, wish: dict) -> tuple[list[Session], str]:
+    word, descending = wish["sort"]
+    rows = sessions.sorted_by(SORTS[word][0], descending)
+    if wish["after"]:
+        rows = rows.following(wish["after"].value, wish["after"].id, descending)
+    page = list(rows.with_fork_count().select_related("project", "parent")[: PAGE_LENGTH + 1])
+    if len(page) <= PAGE_LENGTH:
+        return page, ""
+    last = page[PAGE_LENGTH - 1]
+    return page[:PAGE_LENGTH], address(request, after=str(Cursor(last.pk, last.sort_key)))
+
+
+def _column(request: HttpRequest, name: str, word: str, kind: str, sorted_by: str, descending: bool) -> Column:
+    if not word:
+        return Column(name, kind)
+    current = word == sorted_by
+    turned = not descending if current else SORTS[word][1]
+    url = address(request, sort=f"{'-' if turned else ''}{word}")
+    return Column(name, kind, url, ("descending" if descending else "ascending") if current else "")

@@ -1,0 +1,25 @@
+"""The addresses of the pages."""
+
+from django.urls import include, path, register_converter
+
+from sessions_app.web import actions, health, imports, lists, projects, search, trash
+from sessions_app.web.converters import ProjectName
+
+app_name = "web"
+
+register_converter(ProjectName, "project")
+
+urlpatterns = [
+    path("", lists.home, name="home"),
+    path("projects/", projects.projects, name="projects"),
+    path("projects/<project:name>/", projects.project, name="project"),
+    path("search/", search.search, name="search"),
+    path("trash/", trash.trash, name="trash"),
+    path("import/", imports.page, name="import"),
+    path("healthz", health.healthz, name="healthz"),
+    path("sessions/<uuid:id>/title/", actions.title, name="title"),
+    path("sessions/<uuid:id>/delete/", actions.delete, name="delete"),
+    path("sessions/<uuid:id>/restore/", actions.restore, name="restore"),
+    path("sessions/<uuid:id>/purge/", actions.purge, name="purge"),
+    path("sessions/", include("sessions_app.web.transcript_urls")),
+]

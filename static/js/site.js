@@ -1,0 +1,9 @@
+// What every page needs; pages with more load it themselves.
+import "./errors.js";
+import "./key-help.js";
+import "./modal-dialog.js";
+import "./relative-time.js";
+import "./rename-form.js";
+import "./session-list.js";
+import "./theme-toggle.js";
+import "./undo-toast.js";

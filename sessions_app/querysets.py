@@ -100,8 +100,8 @@ class SessionQuerySet(models.QuerySet):
     def figures(self) -> dict:
         """sessions, subagents, size_bytes and last_activity (None without any) in one question."""
         return self.aggregate(
-            sessions=Count("*"),
-            subagents=Count("*", filter=Q(relation="subagent")),
+            sessions=Count("pk"),
+            subagents=Count("pk", filter=Q(relation="subagent")),
             size_bytes=Coalesce(Sum("size_bytes"), Value(0)),
             last_activity=Max("updated_at"),
         )

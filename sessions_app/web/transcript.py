@@ -1,0 +1,144 @@
+"""The page of a session: its transcript in windows, and what can be done from a message."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from sessions_app import store
+from sessions_app.errors import InvalidLineage, SessionNotFound
+from sessions_app.models import Session
+from sessions_app.web import transcript_window as window
+from sessions_app.web.context import wants_fragment
+from sessions_app.web.rendering.marks import QUERY_LIMIT
+from sessions_app.web.transcript_outline import outline
+from sessions_app.web.transcript_subagents import link_subagents
+
+PREFIX_LENGTH = 4  # hex digits that a shortened id has at least
+CHOICES = 20  # sessions offered where a shortened id fits several
+CHILDREN = 12  # forks and sub-agents listed in the head
+
+
+class WindowForm(forms.Form):
+    """The query string of a transcript: from=POSITION or from=end, to=POSITION, edge=, mode=focused, q=WORDS."""
+
+    to = forms.IntegerField(required=False, min_value=0)
+    edge = forms.ChoiceField(required=False, choices=[("earlier", ""), ("later", "")])
+    mode = forms.ChoiceField(required=False, choices=[("focused", "")])
+    q = forms.CharField(required=False, max_length=QUERY_LIMIT, strip=False)
+
+
+@require_safe
+def session(request: HttpRequest, id: UUID) -> HttpResponse:
+    return _page(request, id, None)
+
+
+@require_safe
+def message(request: HttpRequest, id: UUID, position: int) -> HttpResponse:
+    return _page(request, id, position)
+
+
+@require_safe
+def prefix(request: HttpRequest, prefix: str) -> HttpResponse:
+    """A shortened id: the one session that it fits, a choice of several, or a page that says there is none."""
+    digits = prefix.replace("-", "")
+    if len(digits) < PREFIX_LENGTH:
+        return _missing(request, f"A shortened id has at least {PREFIX_LENGTH} digits; “{prefix}” has {len(digits)}.")
+    found = Session.objects.live().with_id_prefix(digits).select_related("project").newest_first()[: CHOICES + 1]
+    if len(found) == 1:
+        return redirect("web:session", found[0].pk)
+    if not found:
+        return _missing(request, f"No session has an id that begins with “{prefix}”.")
+    context = {"prefix": prefix, "sessions": found[:CHOICES], "are_more": len(found) > CHOICES}
+    return render(request, "transcript/choice.html", context)
+
+
+@require_POST
+def fork(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Forks before the message at `position`, and goes to the fork."""
+    try:
+        position = int(request.POST.get("position", ""))
+        child = store.fork_at(id, position)
+    except (ValueError, OverflowError, InvalidLineage):
+        return _missing(request, "There is no such place to fork this session at.", status=400)
+    except SessionNotFound as error:
+        return _missing(request, str(error))
+    return redirect("web:session", child.id)
+
+
+def _page(request: HttpRequest, id: UUID, target: int | None) -> HttpResponse:
+    shown_session = Session.objects.with_fork_count().select_related("project", "parent").filter(pk=id).first()
+    if shown_session is None:
+        return _missing(request, f"There is no session {id}.")
+    if shown_session.trashed_at:
+        return render(request, "transcript/trashed.html", {"session": shown_session}, status=404)
+    if target is not None and target >= shown_session.message_count:
+        words = f"This session has {shown_session.message_count:,} messages; there is no message #{target}."
+        return _missing(request, words, session=shown_session)
+    form = WindowForm(request.GET)
+    if not form.is_valid():
+        return _missing(request, "This address names no part of the transcript.", session=shown_session)
+    context = _window_context(request, shown_session, target, form.cleaned_data)
+    if wants_fragment(request) and form.cleaned_data["edge"]:
+        return render(request, "transcript/_window.html", context)
+    return render(request, "transcript/session.html", context | _head_context(shown_session, context, target))
+
+
+def _window_context(request: HttpRequest, shown_session: Session, target: int | None, asked: dict) -> dict[str, Any]:
+    query = asked["q"]
+    common = {"session": shown_session, "query": query, "target": target, "edge": asked["edge"], "mode": asked["mode"]}
+    start = _start(request)
+    if asked["mode"] == "focused":
+        begin = start if start is not None else target or 0
+        drawn, later = window.focused(shown_session, begin if begin >= 0 else 0, query=query)
+        return common | {"items": drawn, "later": later, "earlier": None, "start": begin, "has_before": begin > 0}
+    shown = _range(shown_session, target, start, asked["to"])
+    drawn = window.items(shown_session, shown, query=query, target=target)
+    link_subagents(shown_session, drawn)
+    window.with_forks(drawn, shown_session, shown)
+    return common | {
+        "items": drawn,
+        "shown": shown,
+        "earlier": shown.earlier,
+        "later": shown.later,
+        "start": shown.start,
+    }
+
+
+def _start(request: HttpRequest) -> int | None:
+    """The position in the address; -1 for the end."""
+    text = request.GET.get("from", "")
+    if text == "end":
+        return -1
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def _range(shown_session: Session, target: int | None, start: int | None, stop: int | None) -> window.Range:
+    if start == -1:
+        return window.at_end(shown_session)
+    if start is not None:
+        return window.starting(shown_session, start, stop)
+    return window.around(shown_session, target) if target is not None else window.opening(shown_session)
+
+
+def _head_context(shown_session: Session, context: dict[str, Any], target: int | None) -> dict[str, Any]:
+    children = Session.objects.live().children_of(shown_session.pk).newest_first()
+    subagents = children.subagents()
+    return {
+        "outline": outline(shown_session, target if target is not None else context["start"]),
+        "forks": children.without_subagents()[:CHILDREN],
+        "subagents": subagents[:CHILDREN],
+        "subagent_count": subagents.count(),
+        "place_of_title": "head",
+    }
+
+
+def _missing(request: HttpRequest, words: str, status: int = 404, session: Session | None = None) -> HttpResponse:
+    if wants_fragment(request):
+        raise Http404(words)
+    return render(request, "transcript/missing.html", {"words": words, "session": session}, status=status)

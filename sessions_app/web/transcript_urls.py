@@ -1,0 +1,15 @@
+"""The addresses below /sessions/ that show a transcript; web/urls.py includes them."""
+
+from django.urls import path
+
+from sessions_app.web import transcript, transcript_parts
+
+urlpatterns = [
+    path("<uuid:id>/", transcript.session, name="session"),
+    path("<uuid:id>/m/<int:position>/", transcript.message, name="message"),
+    path("<uuid:id>/m/<int:position>/raw/", transcript_parts.raw, name="raw"),
+    path("<uuid:id>/m/<int:position>/part/<int:number>/", transcript_parts.part, name="part"),
+    path("<uuid:id>/m/<int:position>/image/<int:number>/", transcript_parts.image, name="image"),
+    path("<uuid:id>/fork/", transcript.fork, name="fork"),
+    path("<str:prefix>/", transcript.prefix, name="prefix"),
+]

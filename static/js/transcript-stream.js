@@ -1,0 +1,93 @@
+// <transcript-stream>: keeps the reader's place while messages come in above, and moves through them by key.
+import { announce } from "./announce.js";
+import { redrawDays } from "./day-line.js";
+import { addKey } from "./keys.js";
+
+const PROMPT = ".message[data-role=person]";
+
+function stream() {
+  return document.querySelector("transcript-stream");
+}
+
+function highlight(message) {
+  document.querySelectorAll(".message[data-target]").forEach((each) => each.removeAttribute("data-target"));
+  message.toggleAttribute("data-target", true);
+}
+
+function arrive(message) {
+  message.focus({ preventScroll: true });
+  message.scrollIntoView({ block: "start" });
+}
+
+// Goes to a message of this page; false if it is not loaded.
+export function go(position, address) {
+  const message = document.getElementById(`m${position}`)?.closest(".message");
+  if (!message) return false;
+  history.pushState(null, "", address);
+  highlight(message);
+  arrive(message);
+  return true;
+}
+
+function step(selector, by) {
+  if (!stream()) return false;
+  const all = [...stream().querySelectorAll(selector)];
+  const line = parseFloat(getComputedStyle(all[0] ?? stream()).scrollMarginTop) + 4;
+  const focused = all.indexOf(document.activeElement.closest(selector));
+  const here = focused >= 0 ? focused : all.findLastIndex((each) => each.getBoundingClientRect().top <= line);
+  const next = all[here + by];
+  if (next) arrive(next);
+  else stream().querySelector(`.fold[data-edge=${by > 0 ? "later" : "earlier"}]`)?.focus();
+}
+
+addKey("j", "Next message", "Reading", () => step(".message", 1));
+addKey("k", "Message before", "Reading", () => step(".message", -1));
+addKey("J", "Next prompt", "Reading", () => step(PROMPT, 1));
+addKey("K", "Prompt before", "Reading", () => step(PROMPT, -1));
+addKey("p", "Parent", "Reading", () => {
+  const address = stream()?.dataset.parent;
+  if (!address) return false;
+  location.assign(address);
+});
+customElements.define("transcript-stream", class extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("htmx:before:swap", (event) => this.remember(event.target));
+    document.addEventListener("htmx:after:swap", this.keep);
+    this.addEventListener("click", (event) => this.follow(event));
+    redrawDays(this);
+    const target = document.getElementById(`m${this.dataset.target}`);
+    if (target && !location.hash) arrive(target.closest(".message"));
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener("htmx:after:swap", this.keep);
+  }
+
+  // The number of a message is its address: no new page, for it is here already.
+  follow(event) {
+    const link = event.target.closest(".at");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    history.replaceState(null, "", link.href);
+    highlight(link.closest(".message"));
+  }
+
+  remember(link) {
+    const edge = link.dataset?.edge;
+    if (!edge) return;
+    const steady = edge === "earlier" ? link.nextElementSibling : link.previousElementSibling;
+    this.kept = { edge, steady, top: steady?.getBoundingClientRect().top, hadFocus: document.activeElement === link };
+  }
+
+  // What stood below the link stays where it was on the screen, whatever came in above it.
+  keep = () => {
+    if (!this.kept) return;
+    const { edge, steady, top, hadFocus } = this.kept;
+    this.kept = null;
+    redrawDays(this);
+    if (edge === "earlier" && steady?.isConnected) scrollBy(0, steady.getBoundingClientRect().top - top);
+    const added = edge === "earlier" ? steady?.previousElementSibling : steady?.nextElementSibling;
+    announce(edge === "earlier" ? "Earlier messages loaded" : "Later messages loaded");
+    if (hadFocus) added?.closest(".message")?.focus({ preventScroll: true });
+  };
+});

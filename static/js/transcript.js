@@ -1,0 +1,8 @@
+// What only the page of a session needs.
+import "./clock-time.js";
+import "./copy-menu.js";
+import "./copy-text.js";
+import "./day-line.js";
+import "./rich-text.js";
+import "./transcript-outline.js";
+import "./transcript-stream.js";

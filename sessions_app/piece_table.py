@@ -51,7 +51,7 @@ class Row:
     size_total: int
     prompt_total: int
     digest: bytes
-    body: str
+    body: bytes
 
 
 def key(id: UUID) -> UUID | str:
@@ -140,7 +140,7 @@ def _totals(of: Sequence[Piece], position: int) -> tuple[bytes, int, int]:
 # Writing
 
 
-def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[str]) -> None:
+def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) -> None:
     """Put messages behind a session's last one; `tail` is moved on, and is the caller's to save."""
     if not messages:
         return
@@ -281,7 +281,7 @@ def _copy(of: Sequence[Piece], strand: int) -> None:
             )
 
 
-def _rows(tail: Tail, messages: Sequence[Message], encoded: Sequence[str]) -> list[Row]:
+def _rows(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) -> list[Row]:
     rows, size, prompt_count = [], tail.size, tail.prompts
     digests = bodies.chain(tail.digest, encoded)
     for position, (message, body, digest) in enumerate(zip(messages, encoded, digests, strict=True), tail.count):
@@ -299,7 +299,7 @@ def _insert(strand: int | None, rows: Sequence[Row]) -> None:
         cursor.executemany(
             "INSERT INTO forklore_message (strand_id, position, kind, size_total, prompt_total, digest, body)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [[strand, row.position, row.kind, row.size_total, row.prompt_total, row.digest, row.body] for row in rows],
+            [[strand, row.position, row.kind, row.size_total, row.prompt_total, row.digest, row.body.decode()] for row in rows],
         )
 
 

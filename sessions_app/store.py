@@ -299,12 +299,18 @@ def archive_before_rewrite(origin: Origin) -> UUID | None:
 # Helpers, in the order in which they are called
 
 
-def _encoded(messages: Sequence[Message]) -> list[str]:
+def _encoded(messages: Sequence[Message]) -> list[bytes]:
     return bodies.encode_all(messages, settings.FORKLORE_MESSAGE_LIMIT)
 
 
-def _verified(messages: Sequence[Message], encoded: Sequence[str], first: int = 0) -> list[str]:
-    """The bodies from `first` on; what stands before is in the store already, and was verified on its way in."""
+def _verified(messages: Sequence[Message], encoded: Sequence[bytes], first: int = 0) -> list[bytes]:
+    """The bodies from `first` on; what stands before is in the store already, and was verified on its way in.
+
+    All but NaN, which is encoded as the null that may stand in the store in its place.
+    """
+    for position in range(first):
+        if b"null" in encoded[position]:
+            bodies.verify(position, messages[position], encoded[position])
     return [bodies.verify(position, messages[position], encoded[position]) for position in range(first, len(messages))]
 
 
@@ -337,7 +343,7 @@ def _position_within(row: SessionRow, position: int) -> int:
     return position
 
 
-def _extend(row: SessionRow, kept: int, messages: Sequence[Message], added: Sequence[str], turns: int | None) -> None:
+def _extend(row: SessionRow, kept: int, messages: Sequence[Message], added: Sequence[bytes], turns: int | None) -> None:
     piece_table.append(row.tail, messages, added)
     row.retitle(kept, messages)
     row.turns = row.turns if turns is None else turns
@@ -453,7 +459,7 @@ def _put_prefix_before(row: SessionRow, parent: SessionRow, count: int) -> None:
     row.tail = piece_table.tail_at(of, row.id, count, parent.tail.first_prompt)
     piece_table.share(row.tail, of, count)
     for start in range(0, own, piece_table.BATCH):
-        encoded = list(piece_table.read_bodies(shown, start, start + piece_table.BATCH))
+        encoded = [body.encode() for body in piece_table.read_bodies(shown, start, start + piece_table.BATCH)]
         piece_table.append(row.tail, [bodies.decode(body) for body in encoded], encoded)
     piece_table.drop_unneeded(shown)
     if row.tail.first_prompt is not None:

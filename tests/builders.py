@@ -35,6 +35,11 @@ def database_url(alias: str) -> str:
 
 
 def environment(alias: str, **more: str) -> dict[str, str]:
-    """The environment of a process that runs as a user's would, on a test database."""
+    """The environment of a process that works on a test database."""
+    return user_environment(DATABASE_URL=database_url(alias), **more)
+
+
+def user_environment(**more: str) -> dict[str, str]:
+    """The environment of a process that a person starts: the site's own settings, not those of the tests."""
     own = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    return {**own, "DATABASE_URL": database_url(alias), **more}
+    return {**own, **more}

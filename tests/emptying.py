@@ -13,15 +13,19 @@ def use() -> None:
     TransactionTestCase._fixture_teardown = _empty_all  # type: ignore[method-assign]
 
 
+def empty(alias: str) -> None:
+    with transaction.atomic(alias), connections[alias].cursor() as cursor:
+        if connections[alias].vendor == "postgresql":
+            cursor.execute("SET LOCAL lock_timeout = '5s'")  # rather an error here than a run that hangs
+            cursor.execute(";".join(_statements()))
+        else:
+            for statement in _statements():
+                cursor.execute(statement)
+
+
 def _empty_all(test_case: TransactionTestCase) -> None:
     for alias in test_case._databases_names(include_mirrors=False):
-        with transaction.atomic(alias), connections[alias].cursor() as cursor:
-            if connections[alias].vendor == "postgresql":
-                cursor.execute("SET LOCAL lock_timeout = '5s'")  # rather an error here than a run that hangs
-                cursor.execute(";".join(_statements()))
-            else:
-                for statement in _statements():
-                    cursor.execute(statement)
+        empty(alias)
 
 
 @cache

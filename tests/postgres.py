@@ -49,7 +49,9 @@ class Cluster:
             if not (self.data / "postmaster.pid").exists():
                 self._run("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync")
                 log = self.directory / "log"
-                self._run("pg_ctl", "start", "--wait", f"--log={log}", f"--options={self.settings} -k '{self.directory}'")
+                self._run(
+                    "pg_ctl", "start", "--wait", f"--log={log}", f"--options={self.settings} -k '{self.directory}'"
+                )
 
     def stop(self) -> None:
         """Ends the server whose pid stands in this data directory, and no other."""

@@ -37,9 +37,9 @@ class TheStoreOfATest:
     def test_is_reached_by_another_process(self, the_store, either_database):
         record = a_session(the_store, "one", "two")
         code = (
-            "import django; django.setup()\n"
+            "import django, uuid; django.setup()\n"
             "from sessions_app import store\n"
-            f"print([message['content'] for message in store.get_messages('{record.id}')])"
+            f"print([message['content'] for message in store.get_messages(uuid.{record.id!r})])"
         )
 
         done = subprocess.run(

@@ -15,6 +15,8 @@ from sessions_site.sqlite import prefer_newer_sqlite
 prefer_newer_sqlite()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# templates/ and static/ stand in this package in a wheel, and beside it in a checkout.
+ASSETS_DIR = next(path for path in (BASE_DIR / "sessions_site", BASE_DIR) if (path / "templates").is_dir())
 DATA_DIR = data_directory()
 DEBUG = os.environ.get("FORKLORE_DEBUG") == "1"
 SECRET_KEY = secret_key(DATA_DIR)
@@ -48,7 +50,7 @@ ASGI_APPLICATION = "sessions_site.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [ASSETS_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -70,7 +72,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [ASSETS_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
 SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = False

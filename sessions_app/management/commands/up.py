@@ -1,0 +1,64 @@
+"""Starts Forklore on this machine."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS
+
+from sessions_app import opening
+from sessions_app.errors import DatabaseTooNew
+from sessions_site import serving, sqlite
+
+
+class Command(BaseCommand):
+    help = "Bring the database up to date and start Forklore at http://127.0.0.1:8000, or the next free port."
+    requires_system_checks = ()  # they would double the time of a start, and the tests run them
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1 (default), ::1 or localhost")
+        parser.add_argument("--port", type=int, help="this port and no other; 0 takes any free one")
+        parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+    def handle(self, *args: Any, host: str, port: int | None, no_browser: bool, **options: Any) -> None:
+        if host not in serving.LOOPBACK:
+            raise CommandError(
+                f"Forklore answers to this machine only: --host is one of {', '.join(serving.LOOPBACK)}."
+            )
+        self._prepare_database()
+        listener = self._listen(host, port)
+        url = serving.address(host, listener)
+
+        def when_ready() -> None:
+            self.stdout.write(f"Forklore is at {url} (Ctrl-C stops it)")
+            self.stdout.flush()
+            if not no_browser and serving.wants_browser():
+                serving.open_browser(url)
+
+        module, _, name = settings.ASGI_APPLICATION.rpartition(".")
+        try:
+            serving.serve(f"{module}:{name}", listener, when_ready)
+        except KeyboardInterrupt:
+            self.stdout.write("")  # the shell's prompt goes below the ^C
+
+    def _prepare_database(self) -> None:
+        try:
+            changed = opening.migrate(DEFAULT_DB_ALIAS)
+        except DatabaseTooNew as error:
+            raise CommandError(str(error)) from error
+        if changed:
+            self.stdout.write("Brought the database up to date.")
+        warning = sqlite.warning()
+        if warning and settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"].endswith("sqlite3"):
+            self.stderr.write(warning)
+
+    def _listen(self, host: str, port: int | None) -> Any:
+        ports = range(serving.FIRST_PORT, serving.FIRST_PORT + serving.PORTS_TRIED) if port is None else [port]
+        try:
+            return serving.listen(host, ports)
+        except OverflowError as error:
+            raise CommandError("A port is a number from 0 to 65535.") from error
+        except OSError as error:
+            where = f"port {port}" if port is not None else f"ports {ports[0]} to {ports[-1]}"
+            raise CommandError(f"Cannot listen at {host}, {where}: {error.strerror}.") from error

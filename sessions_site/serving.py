@@ -1,0 +1,78 @@
+"""Serves the site to this machine: takes a port, starts uvicorn, tells the address, opens a browser."""
+
+import errno
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Iterable, Mapping
+
+import uvicorn
+
+LOOPBACK = {"127.0.0.1": socket.AF_INET, "localhost": socket.AF_INET, "::1": socket.AF_INET6}
+FIRST_PORT = 8000
+PORTS_TRIED = 100
+
+
+def listen(host: str, ports: Iterable[int]) -> socket.socket:
+    """A socket that listens on the first free port, so that nobody can take the port before the server does.
+
+    Raises OSError, with errno EADDRINUSE when all are taken.
+    """
+    for port in ports:
+        listener = socket.socket(LOOPBACK[host])
+        if os.name == "posix":  # elsewhere the option would let two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen()
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return listener
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def address(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def serve(application: str, listener: socket.socket, when_ready: Callable[[], None]) -> None:
+    """Answer requests until SIGINT or SIGTERM; open pages have ten seconds to finish."""
+    config = uvicorn.Config(
+        application,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,  # seconds; without it open WebSockets keep the server from stopping
+    )
+    _Server(config, when_ready).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, when_ready: Callable[[], None]):
+        super().__init__(config)
+        self.when_ready = when_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.when_ready()
+
+
+def wants_browser(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a person sits at this machine's screen: a terminal, no SSH, and a display where one is needed."""
+    remote = any(environment.get(name) for name in ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "CI"))
+    display = sys.platform in ("darwin", "win32") or any(
+        environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    return sys.stdin.isatty() and sys.stdout.isatty() and display and not remote
+
+
+def open_browser(url: str) -> None:
+    """Without waiting: some browsers keep the call until they are closed."""
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

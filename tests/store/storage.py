@@ -1,0 +1,69 @@
+"""Looks behind the store: what a database holds, and whether it holds together."""
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+
+from sessions_app import bodies
+from sessions_app.databases import connection
+from sessions_app.models import Message, Piece, Session, Strand
+
+SYNC_DOOR = pytest.mark.parametrize("door", ["sync"], indirect=True)
+
+
+def content() -> dict[str, list[str]]:
+    """Every row of every table, to be compared with what is there later."""
+    return {model._meta.db_table: sorted(map(repr, _rows(model))) for model in _models()}
+
+
+def message_rows() -> int:
+    return Message.objects.count()
+
+
+def empty() -> None:
+    with connection().cursor() as cursor:
+        cursor.execute("BEGIN")  # foreign keys are looked at in the end
+        for model in _models():
+            cursor.execute(f'DELETE FROM "{model._meta.db_table}"')
+        cursor.execute("COMMIT")
+
+
+def check() -> None:
+    """Every session's pieces join up, every digest is that of its messages, and nothing is kept that nobody shows."""
+    shown = set()
+    for session in Session.objects.all():
+        shown |= _check_session(session)
+    assert shown == set(Message.objects.values_list("strand_id", "position"))
+    assert {strand for strand, _ in shown} == set(Strand.objects.values_list("id", flat=True))
+
+
+def _check_session(session: Session) -> set[tuple[int, int]]:
+    keys: list[tuple[int, int]] = []
+    for piece in Piece.objects.filter(session=session).order_by("start"):
+        assert piece.start == len(keys)
+        stop = session.message_count if piece.stop is None else piece.stop
+        keys += [(piece.strand_id, position) for position in range(piece.start, stop)]
+    assert len(keys) == session.message_count
+    rows = {(row.strand_id, row.position): row for row in Message.objects.filter(strand__in={key[0] for key in keys})}
+    bytes_shown = [rows[key].body.encode() for key in keys]
+    digests = bodies.chain(b"", bytes_shown)
+    assert [bytes(rows[key].digest) for key in keys] == digests
+    assert bytes(session.tail_digest) == (digests[-1] if digests else b"")
+    assert session.size_bytes == sum(map(len, bytes_shown))
+    return set(keys)
+
+
+def _models() -> list[Any]:
+    return list(apps.get_app_config("forklore").get_models())
+
+
+def _rows(model: Any) -> list[tuple[Any, ...]]:
+    return [
+        tuple(map(_plain, row))
+        for row in model.objects.values_list(*[f.attname for f in model._meta.local_concrete_fields])
+    ]
+
+
+def _plain(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value

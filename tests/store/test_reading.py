@@ -1,0 +1,83 @@
+"""get, get_messages and prompts."""
+
+from uuid import uuid4
+
+import pytest
+
+from sessions_app.errors import SessionNotFound
+from tests.builders import a_message, a_session
+
+TEXTS = [f"text {number}" for number in range(10)]
+
+
+class Getting:
+    def test_gives_none_for_what_there_is_not(self, the_store):
+        a_session(the_store, "one")
+        assert the_store.get(uuid4()) is None
+
+    def test_gives_the_whole_session_each_time(self, the_store):
+        session = a_session(the_store, *TEXTS)
+        assert the_store.get(session.id) == the_store.get(session.id) == session
+
+    def test_gives_messages_that_the_caller_may_change(self, the_store):
+        session = a_session(the_store, "one")
+        the_store.get(session.id).messages[0]["content"] = "changed"
+        assert the_store.get(session.id).messages == [a_message("one")]
+
+
+class AWindow:
+    @pytest.mark.parametrize("forked", [False, True])
+    @pytest.mark.parametrize(
+        ("start", "stop"),
+        [(0, None), (0, 0), (0, 1), (3, 7), (9, 10), (9, None), (10, None), (5, 99), (50, 60), (7, 3)],
+    )
+    def test_holds_the_positions_from_start_to_stop(self, the_store, start, stop, forked):
+        session = a_session(the_store, *TEXTS[:6])
+        session = the_store.fork_at(session.id, 4) if forked else session
+        the_store.append(session.id, [a_message(text) for text in TEXTS[4 if forked else 6 :]])
+        found = the_store.get_messages(session.id, start, stop)
+        assert [message["content"] for message in found] == TEXTS[start:stop]
+
+    def test_is_the_whole_unless_told(self, the_store):
+        session = a_session(the_store, *TEXTS)
+        assert the_store.get_messages(session.id) == session.messages
+        assert the_store.get_messages(session.id, stop=2) == session.messages[:2]
+
+    @pytest.mark.parametrize("where", ["nowhere", "trash"])
+    def test_is_refused_for_a_missing_session(self, the_store, where):
+        id = uuid4() if where == "nowhere" else a_session(the_store, "one").id
+        if where == "trash":
+            the_store.delete(id)
+        with pytest.raises(SessionNotFound, match=str(id)):
+            the_store.get_messages(id)
+
+    @pytest.mark.parametrize(("start", "stop"), [(-1, None), (0, -1)])
+    def test_is_refused_for_a_negative_position(self, the_store, start, stop):
+        session = a_session(the_store, "one")
+        with pytest.raises(ValueError, match="at least 0"):
+            the_store.get_messages(session.id, start, stop)
+
+
+class Prompts:
+    def test_are_what_people_typed_with_their_positions(self, the_store):
+        messages = [
+            a_message("You help.", "system"),
+            a_message("<environment_context>cwd</environment_context>"),
+            a_message("first"),
+            a_message("answer", "assistant"),
+            a_message("  "),
+            a_message("second " + "x" * 300),
+        ]
+        session = the_store.create("demo", messages)
+        assert the_store.prompts(session.id) == [(2, "first"), (5, ("second " + "x" * 300)[:200])]
+
+    def test_of_a_fork_include_those_it_shares(self, the_store):
+        parent = a_session(the_store, "one", "two", "three")
+        child = the_store.fork_at(parent.id, 2)
+        the_store.append(child.id, [a_message("mine")])
+        assert the_store.prompts(child.id) == [(0, "one"), (2, "mine")]
+        assert the_store.prompts(parent.id) == [(0, "one"), (2, "three")]
+
+    def test_are_refused_for_a_missing_session(self, the_store):
+        with pytest.raises(SessionNotFound):
+            the_store.prompts(uuid4())

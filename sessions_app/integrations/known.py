@@ -1,0 +1,74 @@
+"""What the importers ask of the database before they write through the store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sessions_app import store
+from sessions_app.errors import SessionNotFound
+from sessions_app.models import Transcript
+from sessions_app.records import Message, Origin
+
+WINDOW = 500  # messages read at once
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """An imported session that may descend from another one."""
+
+    origin: Origin
+    session: UUID
+    parent: UUID | None
+    fork_point: int | None
+    facts: dict[str, Any]  # a transcripts.Facts as JSON
+
+
+def sizes_by_path() -> dict[str, tuple[int, int]]:
+    """Size in bytes and modification time in ns of every file that has been read to its end."""
+    rows = Transcript.objects.filter(size__gt=0).values_list("path", "size", "mtime_ns")
+    return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
+
+
+def parent_of(origin: Origin) -> UUID | None:
+    rows = _of(origin).values_list("session__parent_id", flat=True)
+    return rows.first()
+
+
+def prefix_of(origin: Origin) -> int:
+    """How many leading messages of the session stand in its parent's file."""
+    return _of(origin).values_list("prefix", flat=True).first() or 0
+
+
+def relatives(source: str) -> list[Relative]:
+    """The sessions of an agent that are no sub-agents'."""
+    rows = Transcript.objects.filter(source=source, subpath="", session__trashed_at__isnull=True)
+    columns = ("project_key", "external_id", "session_id", "session__parent_id", "session__fork_point", "detail")
+    found = []
+    for project_key, external_id, session, parent, fork_point, detail in rows.order_by("pk").values_list(*columns):
+        facts = json.loads(detail).get("facts", {})
+        found.append(Relative(Origin(source, project_key, external_id), session, parent, fork_point, facts))
+    return found
+
+
+def messages_of(session: UUID, start: int = 0) -> Iterator[Message]:
+    """A session's messages from a position on, in windows; none where it is in the trash."""
+    try:
+        while window := store.get_messages(session, start, start + WINDOW):
+            yield from window
+            start += WINDOW
+    except SessionNotFound:
+        return
+
+
+def _of(origin: Origin):
+    return Transcript.objects.filter(
+        source=origin.source,
+        project_key=origin.project_key,
+        external_id=origin.external_id,
+        subpath=origin.subpath,
+        session__isnull=False,
+    )

@@ -1,0 +1,75 @@
+"""Finds out which imported sessions are forks of which, where only their messages tell."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from sessions_app.integrations import claude_code, codex, known
+from sessions_app.integrations.known import Relative
+from sessions_app.records import Origin, ParentLink
+
+
+def found(sources: set[str]) -> Iterator[tuple[Origin, ParentLink]]:
+    """Child and link, for the agents of which something new was imported; nothing that is known already."""
+    if claude_code.SOURCE in sources:
+        yield from _with_shared_uuids()
+    if codex.SOURCE in sources:
+        yield from _copies()
+
+
+def _with_shared_uuids() -> Iterator[tuple[Origin, ParentLink]]:
+    """Sessions of Claude Code that start with the same line, and of which none says whose fork it is."""
+    families = defaultdict(list)
+    for relative in known.relatives(claude_code.SOURCE):
+        detail = relative.facts.get("detail", {})
+        if "uuid" in detail and "forked_from" not in detail:
+            families[detail["uuid"]].append(relative)
+    for family in families.values():
+        yield from _family_links(family)
+
+
+def _family_links(family: list[Relative]) -> Iterator[tuple[Origin, ParentLink]]:
+    """A fork goes on while its parent is left behind, so that the session that ended first is the parent of all.
+
+    What has a parent keeps it: which one ended first may change when files grow.
+    """
+    family.sort(key=lambda relative: (relative.facts["last"], relative.origin.external_id))
+    for index, child in enumerate(family):
+        if child.parent is not None:
+            continue
+        shared = [
+            (_shared(child, parent), parent) for parent in family[:index] if _may_be_parent(parent, child, family)
+        ]
+        most, parent = max(shared, key=lambda pair: pair[0], default=(0, child))
+        if most:
+            yield child.origin, ParentLink(parent.origin, "fork", most, inferred=True)
+
+
+def _may_be_parent(parent: Relative, child: Relative, family: list[Relative]) -> bool:
+    """Not a copy of the same session in another place, and none of its descendants."""
+    if parent.origin.external_id == child.origin.external_id:
+        return False
+    parents = {relative.session: relative.parent for relative in family}
+    ancestor = parents.get(parent.session)
+    while ancestor and ancestor != child.session:
+        ancestor = parents.get(ancestor)
+    return ancestor != child.session
+
+
+def _shared(child: Relative, parent: Relative) -> int:
+    return claude_code.shared_lines(known.messages_of(child.session), known.messages_of(parent.session))
+
+
+def _copies() -> Iterator[tuple[Origin, ParentLink]]:
+    """Older forks of Codex name their parent, but not how much of it they copied."""
+    relatives = known.relatives(codex.SOURCE)
+    by_id = {relative.origin.external_id: relative for relative in relatives}
+    for child in relatives:
+        detail = child.facts.get("detail", {})
+        parent = by_id.get(detail.get("forked_from", ""))
+        if parent is None or "base" in detail or detail.get("metas", 0) < 2 or child.fork_point:
+            continue
+        copied = codex.copied_lines(known.messages_of(child.session), known.messages_of(parent.session))
+        if copied:
+            yield child.origin, ParentLink(parent.origin, "fork", copied)

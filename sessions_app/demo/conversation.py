@@ -21,7 +21,7 @@ class Conversation:
         self.cwd, self.title = cwd, title
         self.days, self.hour = days, hour
         self.messages: list[Message] = []
-        self.turns = 0
+        self.prompts: list[int] = []  # positions
         self._elapsed = timedelta()
         self._start: datetime | None = None
         self._calls = 0
@@ -48,7 +48,7 @@ class Conversation:
 
     def asks(self, text: str, *, after: float = 90, image: bytes | None = None) -> Conversation:
         """A person types; `after` seconds after what was before."""
-        self.turns += 1
+        self.prompts.append(len(self.messages))
         blocks: list[Message] = [{"type": "text", "text": text}]
         if image:
             data = base64.b64encode(image).decode()

@@ -57,10 +57,10 @@ ledger/reminders.py:25:    if pdf_total(invoice) > customer.credit_limit:"""
 
 
 def _one_cent() -> Conversation:
-    talk = Conversation(CWD, days=1, hour=9.2)
+    talk = Conversation(CWD, "One cent between the screen and the PDF", days=1, hour=9.2)
     talk.notes("file-history-snapshot", snapshot={"trackedFileBackups": {}})
     talk.asks(
-        "Invoice 2026-0417 shows **30.00 €** on the screen and **29.99 €** in the PDF.\n"
+        "Invoice 2026-0417 shows 30.00 € on the screen and 29.99 € in the PDF.\n"
         "Find out which one is right and why they differ. Do not change anything yet."
     )
     talk.thinks(
@@ -245,7 +245,7 @@ def _support() -> Conversation:
 
 
 def _export() -> Conversation:
-    talk = Conversation(CWD, days=6, hour=15.5)
+    talk = Conversation(CWD, "Open invoices as CSV for accounting", days=6, hour=15.5)
     talk.asks("Accounting wants all open invoices as CSV, one line per invoice, that opens in Excel without questions.")
     talk.writes(
         f"{CWD}/ledger/export.py",
@@ -333,6 +333,8 @@ def _migration() -> Conversation:
         if number % 12 == 0:
             talk.asks(f"How far are you? {len(MODULES) - number} to go?", after=600)
             talk.says(f"{number - 1} of {len(MODULES)} are done; no test was lost so far. Going on with `{module}`.")
+        if number % 2:
+            talk.reads(f"{CWD}/{path}", f"from django.test import TestCase\n\n\nclass {name}Test(TestCase):\n    ...\n")
         talk.edits(
             f"{CWD}/{path}",
             f"class {name}Test(TestCase):\n    def test_{module.rpartition('.')[2]}(self):\n        self.assertEqual(self.subject.count(), {tests})",
@@ -359,8 +361,8 @@ def sessions() -> list[Planned]:
     return [
         Planned("one-cent", _one_cent()),
         Planned("callers", _callers(), "one-cent", "subagent", agent_id="b71c04e2"),
-        Planned("cents", _cents(), "one-cent", fork_point=17),
-        Planned("border", _border(), "cents", fork_point=24, title="Integers inside, Decimal at the border"),
+        Planned("cents", _cents(), "one-cent", fork_point=15),
+        Planned("border", _border(), "cents", fork_point=22, title="Integers inside, Decimal at the border"),
         Planned("support", _support(), "one-cent", fork_point=34),
         Planned("export", _export()),
         Planned("upgrade", _upgrade()),

@@ -174,7 +174,7 @@ def _audit() -> Conversation:
 
 
 def _tiles() -> Conversation:
-    talk = Conversation(ATLAS, days=4.3, hour=10.2)
+    talk = Conversation(ATLAS, "Tile p99 went from 40 to 190 ms", days=4.3, hour=10.2)
     talk.asks(
         "p99 of the tile server went from 40 ms to 190 ms with the new style. This is the last week, one bar a day. What changed?",
         image=bar_chart([38, 41, 40, 42, 176, 189, 192], (62, 99, 221)),
@@ -320,7 +320,7 @@ def _backups() -> Conversation:
 
 
 def _slow_query() -> Conversation:
-    talk = Conversation(SERVERS, days=7, hour=17)
+    talk = Conversation(SERVERS, "Visits of today take 9 s", days=7, hour=17)
     talk.asks(
         "This query takes 9 s in the evening. Why?\n\n```sql\nSELECT * FROM visits WHERE date(at) = current_date ORDER BY at DESC LIMIT 50;\n```"
     )
@@ -362,8 +362,8 @@ def sessions() -> list[Planned]:
         Planned("audit", _audit()),
         Planned("tiles", _tiles()),
         Planned("profile", _profile(), "tiles", "subagent", agent_id="5d09aa31"),
-        Planned("pool", _pool(), "tiles", fork_point=11),
-        Planned("classes", _classes(), "pool", fork_point=15, title="A pool with size classes (not worth it)"),
+        Planned("pool", _pool(), "tiles", fork_point=13),
+        Planned("classes", _classes(), "pool", fork_point=21, title="A pool with size classes (not worth it)"),
         Planned("vertical", _vertical()),
         Planned("pinyin", _pinyin()),
         Planned("fuzzy", _fuzzy(), "pinyin", fork_point=4),

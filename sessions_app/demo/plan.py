@@ -28,8 +28,11 @@ def load(planned: list[Planned], now: datetime) -> None:
     """Writes the sessions with the times that they would have now. Each call writes a set of its own."""
     run = uuid4().hex[:8]
     origins = {each.name: _origin(each, run) for each in planned}
+    prompts: dict[str, list[int]] = {}
     for each in planned:
-        record = store.import_batch(origins[each.name], _batch(each, now), agent=each.conversation.agent)
+        prompts[each.name] = _prompts(each, prompts)
+        batch = _batch(each, len(prompts[each.name]), now)
+        record = store.import_batch(origins[each.name], batch, agent=each.conversation.agent)
         if each.parent:
             is_continued = each.relation == "fork"
             store.link_parent(
@@ -45,14 +48,20 @@ def _origin(each: Planned, run: str) -> Origin:
     return Origin("demo", each.conversation.cwd, f"{run}-{each.name}", subpath)
 
 
-def _batch(each: Planned, now: datetime) -> ImportBatch:
+def _prompts(each: Planned, known: dict[str, list[int]]) -> list[int]:
+    """Positions of what people typed, the shared messages of a fork included."""
+    shared = [place for place in known.get(each.parent, []) if each.relation == "fork" and place < each.fork_point]
+    return shared + [each.fork_point + place for place in each.conversation.prompts]
+
+
+def _batch(each: Planned, turns: int, now: datetime) -> ImportBatch:
     talk = each.conversation.starting(now)
     return ImportBatch(
         project=talk.cwd,
         messages=talk.messages,
         state=ImportState(lines=len(talk.messages)),
         title=talk.title or None,
-        turns=talk.turns,
+        turns=turns,
         created_at=talk.begun,
         updated_at=talk.ended,
     )

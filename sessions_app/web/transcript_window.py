@@ -90,7 +90,7 @@ def fold_of(session: Session) -> int:
 def items(session: Session, shown: Range, *, query: str = "", target: int | None = None) -> list[Item | Group]:
     """What the page draws, in order. Raises SessionNotFound."""
     entries = _read(session.id, shown.start, shown.stop)
-    drawing = _paired(session.id, entries, shown, query, target)
+    drawing = _paired(session, entries, shown, query, target)
     drawn = _joined(drawing.item(one, agent_name(session.agent) or "Agent") for one in entries)
     return _with_days(_grouped(drawn, target), _day_before(session.id, shown))
 
@@ -100,7 +100,7 @@ def focused(session: Session, start: int, *, query: str = "") -> tuple[list[Item
     places = [position for position, _ in store.prompts(session.id) if position >= start]
     shown, following = places[:TURNS], places[TURNS : TURNS + 1]
     ends = [*shown[1:], *(following or [session.message_count])] if shown else []
-    drawing = Drawing(session.id, query)
+    drawing = Drawing(session.project.name, query, is_final=False)
     drawn: list[Item] = []
     for position, end in zip(shown, ends, strict=True):
         prompt = _read(session.id, position, position + 1)
@@ -134,7 +134,8 @@ def _read(id: UUID, start: int, stop: int) -> list[Entry]:
     return [entry(position, message) for position, message in enumerate(store.get_messages(id, start, stop), start)]
 
 
-def _paired(id: UUID, entries: list[Entry], shown: Range, query: str, target: int | None) -> Drawing:
+def _paired(session: Session, entries: list[Entry], shown: Range, query: str, target: int | None) -> Drawing:
+    id = session.id
     calls, results = _places(entries, "tool_call"), _places(entries, "tool_result")
     later = _looked_up(
         calls.keys() - results.keys(), id, shown.stop, min(shown.stop + MARGIN, shown.total), "tool_result"
@@ -143,7 +144,7 @@ def _paired(id: UUID, entries: list[Entry], shown: Range, query: str, target: in
     near_end = {key: found for key, found in later.items() if calls[key][0].position >= shown.stop - MARGIN}
     near_start = {key: found for key, found in earlier.items() if results[key][0].position < shown.start + MARGIN}
     answers = {**results, **near_end}
-    drawing = Drawing(id, query, target)
+    drawing = Drawing(session.project.name, query, target, is_final=shown.stop + MARGIN >= shown.total)
     drawing.results = {_place(*calls[key]): answers[key] for key in calls if key in answers}
     shown_with_call = [key for key in results if key in calls]
     if shown.begins_at_fold:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from django.utils.safestring import SafeString
 
@@ -21,6 +20,7 @@ from sessions_app.web.rendering.outcomes import codex_details
 from sessions_app.web.rendering.text import cut, one_line, visible
 
 Role = Literal["person", "agent", "system", "tool", "quiet"]
+FEWEST_TOKENS = 20  # Claude Code records fewer where it wrote the line while the answer was still streaming in
 SUMMARY_LENGTH = 90  # characters of a folded thought or notice
 DETAILS = "toolUseResult"  # where Claude Code keeps what it knows of a result beside its text
 
@@ -128,12 +128,13 @@ class Group:
 class Drawing:
     """How the items of one page are drawn: the person's query, the time that is left, where results are."""
 
-    session: UUID
+    base: str = ""  # the directory that paths are shown from
     query: str = ""
     target: int | None = None
     results: Mapping[tuple[int, int], tuple[Entry, int]] = field(default_factory=dict)  # by the place of their call
     calls: Mapping[tuple[int, int], tuple[Entry, int]] = field(default_factory=dict)  # by the place of their result
     swallowed: frozenset[tuple[int, int]] = frozenset()  # results that are shown with their call
+    is_final: bool = True  # whether results were looked for up to the end of the session
     budget: markdown.Budget = field(default_factory=markdown.Budget)
 
     def item(self, one: Entry, agent: str) -> Item:
@@ -148,7 +149,7 @@ class Drawing:
             author={"person": "You", "system": "System"}.get(_role(one), agent),
             time=one.seen.timestamp,
             model=one.seen.model,
-            tokens=one.seen.output_tokens,
+            tokens=tokens if (tokens := one.seen.output_tokens or 0) >= FEWEST_TOKENS else None,
             label=_label(one),
             is_target=one.position == self.target,
         )
@@ -183,7 +184,7 @@ class Drawing:
         return Block("transcript/_prose.html", markdown.to_html(part.text, self.query, breaks=typed))
 
     def _thinking(self, part: Part, source: Source, one: Entry) -> Block:
-        words = one_line(part.text, SUMMARY_LENGTH)
+        words = one_line(part.text.strip().partition("\n")[0], SUMMARY_LENGTH).replace("**", "")
         if not self.budget.allows(part.text):
             block = Block("transcript/_thinking.html", body=_plain(part.text, source, self.query))
         else:
@@ -216,7 +217,9 @@ class Drawing:
                 answer.details if answer else {},
                 self.query,
                 self.budget,
+                self.base,
                 is_full=is_target and bool(self.query),
+                is_final=self.is_final,
             )
         )
         drawn.is_open = drawn.is_open or is_target

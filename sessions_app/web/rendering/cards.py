@@ -18,6 +18,7 @@ NOTHING = SafeString("")
 FULL_LIMIT = 1_000_000  # characters of one output shown in the page; beyond it there is the raw view
 DIFF_LINES = 200
 OPEN_DIFF_LINES = 16  # a difference up to this long is shown unasked
+SHORTEST = 0.1  # seconds; nobody asks about less
 EVIDENCE = 4000  # characters of a result in which the id of a sub-agent is looked for
 ENTRIES_LIMIT = 100  # of a list of tasks or questions
 
@@ -75,7 +76,9 @@ class Exchange:
     details: Mapping[str, Any] = field(default_factory=dict)
     query: str = ""
     budget: markdown.Budget = field(default_factory=markdown.Budget)
+    base: str = ""  # the directory that paths are shown from
     is_full: bool = False
+    is_final: bool = True  # False where the result may stand further on than was looked
 
     @property
     def name(self) -> str:
@@ -109,7 +112,8 @@ def card(exchange: Exchange) -> Card:
     if exchange.result:
         _add_outcome(drawn, exchange)
     elif exchange.call:
-        drawn.state, drawn.state_words = "waiting", "no result"
+        drawn.state = "waiting" if exchange.is_final else ""
+        drawn.state_words = "no result"
     return drawn
 
 
@@ -134,7 +138,7 @@ def _add_outcome(drawn: Card, exchange: Exchange) -> None:
     outcome = outcomes.outcome(part.text, part.is_error, exchange.details)
     drawn.state = outcome.state
     drawn.state_words = _state_words(outcome, drawn.state_words)
-    if outcome.seconds is not None:
+    if outcome.seconds is not None and outcome.seconds >= SHORTEST:
         drawn.facts.append(seconds_words(outcome.seconds))
     if outcome.state == "failed" or _shows_output(drawn, outcome):
         drawn.bodies += _output(outcome.text, exchange, as_prose=drawn.is_subagent and outcome.state == "ok")
@@ -175,7 +179,7 @@ def _read(exchange: Exchange) -> Card:
     facts = [_line_range(exchange)] if _line_range(exchange) else []
     if exchange.result and exchange.result.text:
         facts.append(size_text(len(exchange.result.text)))
-    return Card("document", "Read", _what(path, exchange), facts)
+    return Card("document", "Read", _path(path, exchange), facts)
 
 
 def _line_range(exchange: Exchange) -> str:
@@ -190,7 +194,7 @@ def _edit(exchange: Exchange) -> Card:
     path = exchange.text("file_path", "path", "notebook_path", "filename") or ", ".join(name for name, _ in changes[:3])
     raw = [line for _, lines in changes for line in lines]
     added, taken = diffs.counts(raw)
-    drawn = Card("pencil", "Edit", _what(path, exchange), added=added, cut=taken, state_words="applied")
+    drawn = Card("pencil", "Edit", _path(path, exchange), added=added, cut=taken, state_words="applied")
     for name, lines in changes[:ENTRIES_LIMIT]:
         drawn.bodies.append(_diff(lines, name if len(changes) > 1 else "", exchange))
     drawn.is_open = 0 < len(raw) <= OPEN_DIFF_LINES
@@ -248,7 +252,7 @@ def _write(exchange: Exchange) -> Card:
     path = exchange.text("file_path", "path", "filename")
     content = exchange.text("content", "file_text", "contents", "text")
     facts = [counted(content.count("\n") + 1, "line"), size_text(len(content))] if content else []
-    drawn = Card("document", "Write", _what(path, exchange), facts, state_words="written")
+    drawn = Card("document", "Write", _path(path, exchange), facts, state_words="written")
     if content:
         drawn.bodies.append(_code(content, _language(path), exchange, exchange.call_source))
     return drawn
@@ -263,7 +267,7 @@ def _search(exchange: Exchange) -> Card:
 
 def _found(exchange: Exchange) -> list[str]:
     number = exchange.details.get("numFiles")
-    if isinstance(number, int):
+    if isinstance(number, int) and number:
         return [counted(number, "file")]
     text = exchange.result.text.strip() if exchange.result else ""
     is_empty = not text or text.startswith(("No files found", "No matches found"))
@@ -346,6 +350,12 @@ def _other(exchange: Exchange) -> Card:
 
 def _what(words: str, exchange: Exchange) -> SafeString:
     return escape_and_mark(one_line(words), exchange.query)
+
+
+def _path(path: str, exchange: Exchange) -> SafeString:
+    """From the project's directory, where it lies in it."""
+    base = exchange.base.rstrip("/") + "/"
+    return _what(path.removeprefix(base) if len(base) > 1 else path, exchange)
 
 
 def _output(text: str, exchange: Exchange, *, as_prose: bool) -> list[Body]:

@@ -17,7 +17,7 @@ CONTEXT = 3  # unchanged lines around a change
 COMPARED_LINES = 400  # matching lines costs the product of both sides, so longer ones are shown as cut and added
 COMPARED_CHARACTERS = 400  # of one line, for its words
 COMPARED_PAIRS = 60  # lines of one difference whose words are compared
-ALIKE = 0.5  # lines less alike than this are shown without marked words
+ALIKE = 0.6  # lines less alike than this are shown without marked words
 
 LineKind = Literal["same", "cut", "add", "gap"]
 

@@ -3,7 +3,7 @@
 
 python3 run.py                     start Forklore at http://127.0.0.1:8000
 python3 run.py test [ARGUMENTS]    run all tests; the arguments are pytest's
-python3 run.py lint                check style, types, imports, templates and migrations
+python3 run.py lint [--fix]        check style, templates, types, imports and migrations
 python3 run.py lock                write requirements/*.txt anew from pyproject.toml (needs uv)
 python3 run.py NAME [ARGUMENTS]    run a management command; `help` lists them
 
@@ -29,14 +29,14 @@ PIP_SETTINGS_THAT_MISLEAD = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIR
 
 def main(arguments):
     if sys.version_info < (3, 11):
-        raise SystemExit("Forklore needs Python 3.11 or newer; this is %s." % sys.version.split()[0])  # noqa: UP031
+        raise SystemExit(f"Forklore needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
     command, rest = (arguments[0], arguments[1:]) if arguments else ("up", [])
     if command in ("-h", "--help"):
         print(__doc__)
     elif command == "test":
         test(rest)
     elif command == "lint":
-        raise SystemExit(lint())
+        raise SystemExit(lint(rest))
     elif command == "lock":
         lock()
     else:
@@ -59,26 +59,29 @@ def workers(arguments):
     return [] if chosen else ["-n", "2"]
 
 
-def lint():
-    """The number of checks that failed; all are run."""
+def lint(arguments):
+    """The number of checks that failed; all are run. With --fix, what a program can mend by itself is mended first."""
     python = python_with("test")
-    programs = python.parent
-    checks = [
-        [programs / "ruff", "check"],
-        [programs / "ruff", "format", "--check"],
-        [programs / "djlint", "--lint", "--quiet", "templates"],
-        [programs / "djade", "--check", *sorted(CHECKOUT.glob("templates/**/*.html"))],
-        [programs / "mypy"],
-        [programs / "lint-imports"],
-        [python, "manage.py", "makemigrations", "--check", "--dry-run"],
-    ]
-    return sum(not _passes(check) for check in checks)
+    templates = [str(path.relative_to(CHECKOUT)) for path in sorted(CHECKOUT.glob("templates/**/*.html"))]
+    if arguments == ["--fix"]:
+        for mending in (["ruff", "check", "--fix", "--quiet"], ["ruff", "format", "--quiet"], ["djade", *templates]):
+            subprocess.run([str(python.parent / mending[0]), *mending[1:]], cwd=CHECKOUT)
+    checks = {
+        "style": ["ruff", "check"],
+        "format": ["ruff", "format", "--check"],
+        "templates": ["djlint", "--lint", "--quiet", "templates"],
+        "template format": ["djade", "--check", *templates],
+        "types": ["mypy"],
+        "imports": ["lint-imports"],
+        "migrations": ["python", "manage.py", "makemigrations", "--check", "--dry-run"],
+    }
+    return sum(not _passes(name, [python.parent / words[0], *words[1:]]) for name, words in checks.items())
 
 
-def _passes(check):
-    name = " ".join(str(word) for word in check[:3] if "/templates/" not in str(word)).replace(str(CHECKOUT) + "/", "")
-    done = subprocess.run([str(word) for word in check], cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    print(("failed: " if done.returncode else "passed: ") + name, flush=True)
+def _passes(name, command):
+    words = [str(word) for word in command]
+    done = subprocess.run(words, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    print(f"lint: {name} {'failed' if done.returncode else 'passed'}", flush=True)
     if done.returncode:
         print(done.stdout.decode(errors="replace"), flush=True)
     return done.returncode == 0
@@ -99,7 +102,7 @@ def lock():
     ]
     for name, chosen in {"base": [], "test": ["--group=test"]}.items():
         command = [uv, "pip", "compile", "pyproject.toml", *chosen, *fixed, *sys.argv[2:]]
-        subprocess.run([*command, "--output-file=requirements/%s.txt" % name], cwd=CHECKOUT, check=True)  # noqa: UP031
+        subprocess.run([*command, f"--output-file=requirements/{name}.txt"], cwd=CHECKOUT, check=True)
 
 
 # ---- Setting up

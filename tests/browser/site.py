@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,9 +14,10 @@ from sessions_app import databases, opening, store
 from sessions_site.configuration import database_from_url
 from tests import emptying
 from tests.builders import user_environment
+from tests.servers import Server
 
 CHECKOUT = Path(__file__).parent.parent.parent
-STARTED = "Forklore is at "
+MANAGE = [sys.executable, "manage.py"]
 
 T = TypeVar("T")
 
@@ -27,8 +27,8 @@ class Site:
 
     def __init__(self, directory: Path):
         self.environment = user_environment(DATABASE_URL=f"sqlite:///{directory}/site.sqlite3")
-        self.process = self._start("up", "--port=0", "--no-browser", stdout=subprocess.PIPE)
-        self.url = self._wait_for_address()
+        self.server = Server([*MANAGE, "up", "--port=0", "--no-browser"], CHECKOUT, self.environment)
+        self.url = self.server.url
         self.store: Any = _StoreElsewhere(self)
         self.alias = opening.add(database_from_url(self.environment["DATABASE_URL"]))
         # Playwright keeps an event loop running in the test's thread, and Django refuses to work beside one.
@@ -40,10 +40,18 @@ class Site:
 
     def command(self, *arguments: str) -> str:
         """What a management command printed, run as a person would beside the server."""
-        process = self._start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        output, _ = process.communicate(timeout=120)  # seconds
-        assert process.returncode == 0, output
-        return output
+        done = subprocess.run(
+            [*MANAGE, *arguments],
+            cwd=CHECKOUT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,  # seconds
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
 
     def empty(self) -> None:
         self.run(emptying.empty, self.alias)
@@ -52,27 +60,11 @@ class Site:
         self.run(connections.close_all)
         self._thread.shutdown()
         opening.remove(self.alias)
-        self.process.terminate()
-        self.process.wait(timeout=20)  # seconds
+        self.server.stop()
 
     def _on_database(self, function: Callable[[], T]) -> T:
         with databases.using(self.alias):
             return function()
-
-    def _start(self, *arguments: str, **streams: Any) -> subprocess.Popen[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.Popen(
-            command, cwd=CHECKOUT, env=self.environment, stdin=subprocess.DEVNULL, text=True, **streams
-        )
-
-    def _wait_for_address(self) -> str:
-        output = self.process.stdout
-        assert output
-        for line in output:
-            if line.startswith(STARTED):
-                threading.Thread(target=output.read, daemon=True).start()  # a full pipe would stop the server
-                return line.removeprefix(STARTED).split()[0]
-        raise RuntimeError(f"Forklore did not start: exit code {self.process.wait()}.")
 
 
 class _StoreElsewhere:

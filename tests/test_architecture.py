@@ -1,0 +1,98 @@
+"""Rules that no import contract can hold: who writes, and what every door to the store offers."""
+
+import ast
+import inspect
+import re
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sessions_app import store
+from sessions_app.async_store import AsyncStore
+
+CHECKOUT = Path(__file__).parent.parent
+APP = CHECKOUT / "sessions_app"
+
+# store.py says what is written and when; these hold its SQL, and nobody else may call them (see the contract).
+WRITERS = {"store.py", "piece_table.py", "session_rows.py", "transcript_rows.py"}
+MANAGER_WRITES = {"create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "update", "delete"}
+MANAGER_WRITES |= {f"a{name}" for name in MANAGER_WRITES}
+SQL_WRITE = re.compile(
+    r"\s*(INSERT\s+INTO|UPDATE\s+\S+\s+SET|DELETE\s+FROM|REPLACE\s+INTO|TRUNCATE|DROP|ALTER)\s", re.I
+)
+
+
+def modules() -> list[Path]:
+    paths = sorted(path.relative_to(APP) for path in APP.rglob("*.py"))
+    return [path for path in paths if "migrations" not in path.parts and str(path) not in WRITERS]
+
+
+def writes(tree: ast.AST) -> Iterator[str]:
+    """The lines that write by the ORM or by SQL: a .save() of anything, a manager's or queryset's writing method."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name, source = node.func.attr, ast.unparse(node.func.value)
+            if name in ("save", "asave") or (
+                name in MANAGER_WRITES and re.search(r"\.(objects|_default_manager)\b", source)
+            ):
+                yield f"line {node.lineno}: {ast.unparse(node)[:80]}"
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and SQL_WRITE.match(node.value):
+            yield f"line {node.lineno}: {node.value.strip()[:80]}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=str)
+def test_only_the_store_writes(path):
+    assert list(writes(ast.parse((APP / path).read_text()))) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "session.save()",
+        "Session.objects.create(title='x')",
+        "Session.objects.live().filter(id=1).delete()",
+        "await Session.objects.filter(id=1).aupdate(title='x')",
+        "cursor.execute('UPDATE forklore_session SET title = %s', ['x'])",
+        "cursor.execute(f'DELETE FROM {table} WHERE id = %s', [1])",
+    ],
+)
+def test_a_write_is_recognised(line):
+    tree = ast.parse(f"async def view():\n    {line}")
+    assert list(writes(tree))
+
+
+NO_OPERATION = {"now"}  # the clock, which tests set
+
+
+def operations() -> list[str]:
+    functions = inspect.getmembers(store, inspect.isfunction)
+    own = {name for name, function in functions if function.__module__ == store.__name__}
+    return sorted(name for name in own - NO_OPERATION if not name.startswith("_"))
+
+
+def parameters(function: Callable) -> list[tuple[str, object, object]]:
+    signature = inspect.signature(function)
+    return [(each.name, each.kind, each.default) for each in signature.parameters.values() if each.name != "self"]
+
+
+@pytest.mark.parametrize("name", operations())
+def test_the_asynchronous_store_offers_what_the_store_offers(name):
+    twin = getattr(AsyncStore, name, None)
+
+    assert inspect.iscoroutinefunction(twin)
+    assert parameters(twin) == parameters(getattr(store, name))
+
+
+def test_the_asynchronous_store_offers_nothing_else():
+    assert {name for name in vars(AsyncStore) if not name.startswith("_")} == set(operations())
+
+
+def test_the_import_contract_names_every_module():
+    contract = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    named = set(re.findall(r"[\w.]+", " ".join(contract["layers"])))
+
+    for package in (APP, CHECKOUT / "sessions_site"):
+        children = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+        assert {f"{package.name}.{child}" for child in children - {"__init__", "migrations"}} <= named

@@ -1,0 +1,201 @@
+"""run.py and `up`: setting up once, finding a port, and staying on this machine."""
+
+import ast
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import run
+from sessions_site import serving
+from tests.builders import user_environment
+from tests.servers import Server
+
+CHECKOUT = Path(__file__).parent.parent
+UP = [sys.executable, "manage.py", "up", "--no-browser"]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, str]:
+    """The environment of somebody who has never run Forklore."""
+    return user_environment(FORKLORE_DATA=str(tmp_path / "data"))
+
+
+def refusal(environment: dict[str, str], *options: str) -> str:
+    done = subprocess.run([*UP, *options], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    return done.stderr
+
+
+class Up:
+    def test_answers_at_the_address_it_prints_and_says_when_it_made_the_database(self, data):
+        with Server([*UP, "--port=0"], CHECKOUT, data) as first:
+            assert first.said == ["Brought the database up to date.\n"]
+            with urllib.request.urlopen(first.url + "/healthz") as answer:
+                assert answer.status == 200
+                assert "server" not in answer.headers
+
+    def test_says_nothing_and_takes_less_than_two_seconds_at_the_second_start(self, data):
+        Server([*UP, "--port=0"], CHECKOUT, data).stop()
+        seconds = []
+        for _ in range(3):
+            began = time.monotonic()
+            with Server([*UP, "--port=0"], CHECKOUT, data) as again:
+                seconds.append(time.monotonic() - began)
+                assert again.said == []
+
+        assert min(seconds) < 2
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
+    def test_refuses_to_answer_to_other_machines(self, data, host):
+        assert refusal(data, "--host", host).splitlines()[-1] == (
+            "CommandError: Forklore answers to this machine only: --host is one of 127.0.0.1, localhost, ::1."
+        )
+
+    def test_names_a_port_that_is_taken(self, data):
+        with serving.listen("127.0.0.1", [0]) as taken:
+            port = taken.getsockname()[1]
+            assert f"port {port}: Address already in use." in refusal(data, "--port", str(port))
+
+    def test_names_what_a_port_is(self, data):
+        assert "A port is a number from 0 to 65535." in refusal(data, "--port", "65536")
+
+
+class Listening:
+    def test_takes_the_next_port_when_the_first_is_taken(self):
+        with serving.listen("127.0.0.1", [0]) as first:
+            taken = first.getsockname()[1]
+            with serving.listen("127.0.0.1", range(taken, taken + 20)) as second:
+                assert taken < second.getsockname()[1] < taken + 20
+
+    def test_keeps_the_port_from_the_first_moment(self):
+        with serving.listen("127.0.0.1", [0]) as listener:
+            socket.create_connection(listener.getsockname(), timeout=1).close()
+
+    def test_fails_when_all_ports_are_taken(self):
+        with serving.listen("127.0.0.1", [0]) as listener, pytest.raises(OSError, match="in use"):
+            serving.listen("127.0.0.1", [listener.getsockname()[1]])
+
+    @pytest.mark.parametrize(
+        ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("localhost", "localhost"), ("::1", "[::1]")]
+    )
+    def test_gives_an_address_for_a_browser(self, host, shown):
+        with serving.listen("127.0.0.1", [0]) as listener:
+            assert serving.address(host, listener) == f"http://{shown}:{listener.getsockname()[1]}"
+
+
+class ABrowser:
+    AT_THE_SCREEN = {"DISPLAY": ":0"}
+
+    @pytest.fixture(autouse=True)
+    def terminal(self, monkeypatch):
+        monkeypatch.setattr(sys, "platform", "linux")
+        for stream in (sys.stdin, sys.stdout):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+
+    def test_is_opened_for_a_person_at_the_screen(self):
+        assert serving.wants_browser(self.AT_THE_SCREEN)
+        assert serving.wants_browser({"WAYLAND_DISPLAY": "wayland-0"})
+
+    @pytest.mark.parametrize("variable", ["SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY", "CI"])
+    def test_is_not_opened_far_away(self, variable):
+        assert not serving.wants_browser({**self.AT_THE_SCREEN, variable: "1"})
+
+    def test_is_not_opened_without_a_screen(self):
+        assert not serving.wants_browser({})
+
+    @pytest.mark.parametrize("stream", ["stdin", "stdout"])
+    def test_is_not_opened_for_a_program(self, monkeypatch, stream):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: False)
+        assert not serving.wants_browser(self.AT_THE_SCREEN)
+
+
+def interrupted(*arguments: object) -> None:
+    """What an installation leaves that somebody stopped."""
+    directory = next(path for path in arguments if isinstance(path, Path))
+    directory.mkdir()
+    (directory / "half").touch()
+    raise KeyboardInterrupt
+
+
+class SettingUp:
+    @pytest.fixture
+    def requirements(self, tmp_path, monkeypatch):
+        """A checkout that needs no packages."""
+        monkeypatch.setattr(run, "ENVIRONMENTS", tmp_path / ".venv")
+        monkeypatch.setattr(run, "REQUIREMENTS", tmp_path)
+        (tmp_path / "base.txt").touch()
+        return tmp_path / "base.txt"
+
+    def test_starts_over_after_an_interruption_and_then_never_again(self, requirements, capsys, monkeypatch):
+        with monkeypatch.context() as patched:
+            for installer in ("install_by_uv", "install_by_pip"):
+                patched.setattr(run, installer, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                run.python_with("base")
+        capsys.readouterr()
+
+        python = run.python_with("base")
+        assert capsys.readouterr().out.count("\n") == 2  # quiet: what it does, and that it is done
+        assert subprocess.run([python, "-c", ""]).returncode == 0
+        assert not (python.parent.parent / "half").exists()
+
+        assert run.python_with("base") == python
+        assert capsys.readouterr().out == ""
+
+    def test_is_due_again_when_the_requirements_change(self, requirements, monkeypatch):
+        made = []
+        monkeypatch.setattr(run, "set_up", lambda directory, *rest: made.append(directory.name))
+        run.python_with("base")
+        requirements.write_text("# another\n")
+        run.python_with("base")
+        assert len(set(made)) == 2
+
+    def test_is_due_again_when_the_python_it_was_made_with_is_gone(self, tmp_path):
+        (tmp_path / run.STAMP).touch()
+        (tmp_path / "python").symlink_to(tmp_path / "removed")
+        assert not run.is_complete(tmp_path, tmp_path / "python")
+
+    def test_says_what_failed(self, capsys):
+        with pytest.raises(SystemExit, match="The set-up failed at"):
+            run.run_quietly(sys.executable, "-c", "print('no room'); exit(1)")
+        assert "no room" in capsys.readouterr().out
+
+
+class AnOldPython:
+    def test_is_told_what_is_needed(self, monkeypatch):
+        monkeypatch.setattr(sys, "version_info", (3, 10, 13))
+        with pytest.raises(SystemExit, match=r"Forklore needs Python 3\.11 or newer"):
+            run.main([])
+
+    def test_can_read_the_program_that_says_so(self):
+        ast.parse((CHECKOUT / "run.py").read_text(), feature_version=(3, 7))
+
+
+class Debian:
+    @pytest.mark.parametrize(("user", "words"), [(1000, "sudo apt-get install python3."), (0, "")])
+    def test_gets_or_names_what_venv_lacks(self, monkeypatch, user, words):
+        installed = []
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+        monkeypatch.setattr(os.path, "exists", lambda path: True)
+        monkeypatch.setattr(run, "apt_install", lambda *packages: installed.extend(packages))
+        if words:
+            with pytest.raises(SystemExit, match=words):
+                run.get_ensurepip()
+        else:
+            run.get_ensurepip()
+            assert installed == [f"python3.{sys.version_info.minor}-venv"]
+
+
+class Arguments:
+    @pytest.mark.parametrize("arguments", [["-n4"], ["-n", "0"], ["--numprocesses=3"], ["--pdb"]])
+    def test_choose_the_number_of_processes(self, arguments):
+        assert run.workers(arguments) == []
+
+    def test_leave_it_at_two(self):
+        assert run.workers(["tests/store", "-k", "name"]) == ["-n", "2"]

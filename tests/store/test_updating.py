@@ -7,7 +7,7 @@ import pytest
 from sessions_app.errors import SessionNotFound, VersionConflict
 from tests.builders import a_message, a_session, texts
 
-LISTS = [[], ["one"], ["one", "two", "three", "four"], ["one", "TWO", "three"], ["zero", "one", "two"], ["three"] * 4]
+LISTS = [[], ["one"], ["one", "two", "three", "four"], ["one", "TWO", "three"], ["zero", "one"]]
 
 
 def messages_of(given):

@@ -114,8 +114,9 @@ def _end_of_address(text: str, start: int) -> int:
     end = body
     while end < len(text) and text[end] not in ADDRESS_ENDS:
         end += 1
-    trailing = TRAILING if "(" in text[body:end] else TRAILING + ")"
-    while end > body and text[end - 1] in trailing:
+    unopened = text.count(")", body, end) - text.count("(", body, end)
+    while end > body and (text[end - 1] in TRAILING or (text[end - 1] == ")" and unopened > 0)):
+        unopened -= text[end - 1] == ")"
         end -= 1
     return end if end > body and _host(text[start:end]) else 0
 

@@ -59,25 +59,28 @@ def _seconds(details: Mapping[str, Any]) -> float | None:
 
 
 def _without_header(text: str) -> tuple[str, int | None, float | None]:
-    """Newer Codex heads an output with "Exit code: 1", "Wall time: 0.2 seconds" and "Output:"; Claude Code with the first."""
+    """Newer Codex heads an output with "Exit code: 1", "Wall time: 0.2 seconds" and "Output:"; Claude Code with the first.
+
+    What is no whole header is text, whatever it looks like.
+    """
     exit_code = seconds = None
     start = 0
     for _ in range(HEADER_LINES):
         end = text.find("\n", start, start + HEADER_LINE_LIMIT)
         line = text[start : end if end >= 0 else start + HEADER_LINE_LIMIT].strip()
+        start = end + 1 if end >= 0 else len(text)
         if line == "Output:":
-            return text[end + 1 :] if end >= 0 else "", exit_code, seconds
+            return text[start:], exit_code, seconds
         if line.startswith(("Exit code: ", "Exit code ", "Process exited with code ")):
             exit_code = _whole(line.rsplit(" ", 1)[-1])
-        elif line.startswith("Wall time: "):
+            rest = text[start:]
+        elif line.startswith("Wall time: ") and line.endswith(" seconds"):
             seconds = _number(line.split()[2])
         elif not line.startswith(("Chunk ID: ", "Original token count: ", "Total output lines: ")):
             break
         if end < 0:
-            return "", exit_code, seconds
-        start = end + 1
-    has_header = exit_code is not None and seconds is None
-    return (text[start:] if has_header else text), exit_code, seconds
+            break
+    return (text, None, None) if exit_code is None else (rest, exit_code, None)
 
 
 def _whole(value: Any) -> int | None:

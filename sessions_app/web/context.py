@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 from sessions_app.models import Project, Session
 from sessions_app.querysets import ProjectQuerySet
+from sessions_app.web.formats import distinct_names
 
 RAIL_LENGTH = 100  # projects
 RAIL_ORDERS = {
@@ -51,8 +52,9 @@ def rail(request: HttpRequest, current: Project | None = None) -> dict:
     projects = list(order(Project.objects.with_figures())[:RAIL_LENGTH])
     if current and current not in projects:
         projects.insert(0, Project.objects.with_figures().get(pk=current.pk))
+    names = distinct_names(project.name for project in projects)
     return {
-        "projects": projects,
+        "projects": [(project, names[project.name]) for project in projects],
         "project_count": Project.objects.count(),
         "totals": Session.objects.live().figures(),
         "rail_order": RAIL_ORDERS[chosen][0],

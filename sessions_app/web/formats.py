@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -78,6 +80,19 @@ def agent_name(agent: str) -> str:
 
 def agent_letter(agent: str) -> str:
     return AGENTS[agent][1] if agent in AGENTS else agent[:1].upper()
+
+
+def distinct_names(projects: Iterable[str]) -> dict[str, str]:
+    """A short name for each project; those that would be called alike keep the part before it, `code/forklore`."""
+    projects = list(projects)
+    often = Counter(short_name(project) for project in projects)
+    return {
+        project: short_name(project) if often[short_name(project)] == 1 else _last_two(project) for project in projects
+    }
+
+
+def _last_two(project: str) -> str:
+    return "/".join(project.rstrip("/\\").replace("\\", "/").split("/")[-2:])
 
 
 def short_name(project: str) -> str:

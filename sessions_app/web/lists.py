@@ -16,8 +16,8 @@ from django.views.decorators.http import require_safe
 
 from sessions_app.models import Session
 from sessions_app.querysets import SessionQuerySet
+from sessions_app.web import imports
 from sessions_app.web.context import address, rail, wants_fragment
-from sessions_app.web.imports import first_run
 
 PAGE_LENGTH = 50  # sessions
 LARGEST_INTEGER = 2**63 - 1  # what both databases can compare with
@@ -122,8 +122,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if wants_fragment(request):
         return render(request, "sessions/rows.html", {"listing": listing})
     context = {"listing": listing, "place": "sessions"}
-    if not listing.total and not listing.parent:
-        context["first_run"] = first_run()
+    if not listing.total and not listing.parent and not Session.objects.exists():
+        context["first_run"] = imports.found()
     return render(request, "sessions/home.html", context | rail(request))
 
 

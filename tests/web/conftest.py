@@ -1,6 +1,6 @@
 """A visitor of the pages, on both databases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 
@@ -26,7 +26,7 @@ def visitor(the_store: ModuleType) -> Visitor:
 
 
 @pytest.fixture
-def clock(the_store: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[timedelta], None]]:
+def clock(the_store: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
     """The store's clock: clock(timedelta(days=2)) sets it to two days ago."""
     moment = [datetime.now(UTC)]
     monkeypatch.setattr(the_store, "now", lambda: moment[0])
@@ -34,4 +34,4 @@ def clock(the_store: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
     def set_back(ago: timedelta) -> None:
         moment[0] = datetime.now(UTC) - ago
 
-    yield set_back
+    return set_back

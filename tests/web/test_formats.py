@@ -91,3 +91,8 @@ def test_a_path_is_called_by_its_last_part(project, short):
 def test_an_unknown_agent_keeps_its_name():
     assert (formats.agent_name("my-agent"), formats.agent_letter("my-agent")) == ("my-agent", "M")
     assert (formats.agent_name("codex"), formats.agent_letter("codex")) == ("Codex", "X")
+
+
+def test_projects_that_would_be_called_alike_keep_the_part_before():
+    names = formats.distinct_names(["/a/shop", "/b/shop", "/b/blog", "C:\\x\\blog"])
+    assert list(names.values()) == ["a/shop", "b/shop", "b/blog", "x/blog"]

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sessions_app.integrations import files
 from sessions_app.integrations.files import Candidate
@@ -44,6 +45,8 @@ _TYPES = frozenset(
 _TITLES = {"custom-title": ("customTitle", 3), "ai-title": ("aiTitle", 2), "summary": ("summary", 1)}  # and their rank
 _RECENT = 512  # uuids of lines that later ones may point at; parallel sub-agents write in turns
 _SUMMARIES = 200  # of other lines' uuids, which wait for that line
+_LOCAL_COMMANDS = frozenset(("/clear", "/model", "/exit", "/login", "/config", "/resume", "/compact", "/help", "/mcp"))
+_COMMAND_LENGTH = 120  # characters
 _META_LIMIT = 64 * 1024  # bytes of a sub-agent's .meta.json
 
 
@@ -92,8 +95,10 @@ class ClaudeCodeTranscript:
         facts.cwd = facts.cwd or text_of(message.get("cwd"))
         uuid = text_of(message.get("uuid"))
         if uuid:
-            facts.detail.setdefault("uuid", uuid)
+            facts.detail.setdefault("uuid", uuid if _is_uuid(uuid) else "")
             self._note_awaited_summary(facts, uuid)
+        if not facts.turns and "command" not in facts.detail:
+            self._note_command(facts, message)
         if message.get("type") in _TITLES:
             self._note_title(facts, message)
         forked_from = dict_of(message.get("forkedFrom"))
@@ -111,7 +116,12 @@ class ClaudeCodeTranscript:
         return None
 
     def title(self, session: str, facts: Facts) -> str | None:
-        return facts.title or (text_of(self._meta.get("description")) if not session else "") or None
+        if facts.title:
+            return facts.title
+        if not session and text_of(self._meta.get("description")):
+            return self._meta["description"]
+        # Many sessions hold nothing typed but a slash command with its arguments.
+        return facts.detail.get("command") if not facts.turns else None
 
     def memory(self) -> dict[str, Any]:
         # A file without inline sub-agents needs to remember the last lines only for summaries that point at them.
@@ -148,6 +158,15 @@ class ClaudeCodeTranscript:
     def _note_awaited_summary(self, facts: Facts, uuid: str) -> None:
         if uuid in facts.detail.get("summaries", ()):
             _take_title(facts, facts.detail["summaries"].pop(uuid), _TITLES["summary"][1])
+
+    def _note_command(self, facts: Facts, message: Message) -> None:
+        content = dict_of(message.get("message")).get("content")
+        if isinstance(content, list) and content:
+            content = dict_of(content[0]).get("text")
+        name = _between(text_of(content), "<command-name>", "</command-name>")
+        if name and name not in _LOCAL_COMMANDS:
+            arguments = _between(text_of(content), "<command-args>", "</command-args>")
+            facts.detail["command"] = f"{name} {arguments}".strip()[:_COMMAND_LENGTH]
 
     def _parent_of_subagent(self) -> Origin:
         if not self._subpath:
@@ -198,6 +217,18 @@ def _meta(candidate: Candidate) -> dict[str, Any]:
             return dict_of(json.loads(file.read(_META_LIMIT)))
     except (files.CannotRead, ValueError, RecursionError):
         return {}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return len(text) == 36 and bool(UUID(text))
+    except ValueError:
+        return False
+
+
+def _between(text: str, start: str, stop: str) -> str:
+    inner, found, _ = text.partition(start)[2].partition(stop)
+    return inner.strip() if found else ""
 
 
 def _take_title(facts: Facts, title: str, rank: int) -> None:

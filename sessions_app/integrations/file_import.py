@@ -200,8 +200,9 @@ class FileImport:
 
     def _write_session(self, session: _Session, finished: bool) -> None:
         facts, name = session.facts, session.name
+        cwd = self._session("").facts.cwd or facts.cwd  # an inline sub-agent may have changed its directory
         batch = ImportBatch(
-            project_name(facts.cwd, self._transcript.fallback_project()),
+            project_name(cwd, self._transcript.fallback_project()),
             session.pending,
             self._state(session, finished and not name),
             keep=session.position - len(session.pending),

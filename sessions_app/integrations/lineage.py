@@ -23,7 +23,7 @@ def _with_shared_uuids() -> Iterator[tuple[Origin, ParentLink]]:
     families = defaultdict(list)
     for relative in known.relatives(claude_code.SOURCE):
         detail = relative.facts.get("detail", {})
-        if "uuid" in detail and "forked_from" not in detail:
+        if detail.get("uuid") and "forked_from" not in detail:
             families[detail["uuid"]].append(relative)
     for family in families.values():
         yield from _family_links(family)

@@ -112,9 +112,11 @@ def _line(number: int, start: int, stop: int, raw: list[bytes], limit: int, part
     """`part` is 0 for a whole line, else the number of the next piece of a long one."""
     line = Line(number, start, stop, raw, [], first=not part, complete=complete)
     whole = b"".join(raw)
+    if complete or not part:  # otherwise it goes on, and its end may be white space of its own
+        whole = whole.rstrip(b"\r\n")
     if part or len(whole) > limit:
         line.readable = False
-        line.messages = list(_pieces(number, whole.rstrip(b"\r\n") if complete else whole, part or 1, limit))
+        line.messages = list(_pieces(number, whole, part or 1, limit))
         return line
     try:
         message = parse(whole)
@@ -124,10 +126,10 @@ def _line(number: int, start: int, stop: int, raw: list[bytes], limit: int, part
     except Unreadable as error:
         line.readable = False
         why = str(error) if complete else f"{error}; the file ends within it"
-        line.messages = [unreadable(number, why, whole.rstrip(b"\r\n"))]
+        line.messages = [unreadable(number, why, whole)]
     except _TooLong:
         line.readable = False
-        line.messages = list(_pieces(number, whole.rstrip(b"\r\n"), 1, limit))
+        line.messages = list(_pieces(number, whole, 1, limit))
     return line
 
 

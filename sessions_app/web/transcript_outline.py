@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sessions_app import store
 from sessions_app.models import Session
+from sessions_app.web.rendering.text import visible
 
 LENGTH = 200  # prompts
 FORKS_LIMIT = 2000  # forks that are counted
@@ -36,7 +37,7 @@ def outline(session: Session, position: int) -> Outline:
     start = max(0, min(current - LENGTH // 2, len(found) - LENGTH))
     forks = _forks_by_prompt(session, [place for place, _ in found])
     shown = [
-        Prompt(place, words, forks[index], index == current)
+        Prompt(place, visible(words), forks[index], index == current)
         for index, (place, words) in enumerate(found[start : start + LENGTH], start)
     ]
     return Outline(shown, len(found), start, max(0, len(found) - start - LENGTH))

@@ -148,7 +148,7 @@ class Drawing:
             blocks,
             author={"person": "You", "system": "System"}.get(_role(one), agent),
             time=one.seen.timestamp,
-            model=one.seen.model,
+            model=one_line(one.seen.model, 60),
             tokens=tokens if (tokens := one.seen.output_tokens or 0) >= FEWEST_TOKENS else None,
             label=_label(one),
             is_target=one.position == self.target,

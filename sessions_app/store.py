@@ -16,7 +16,7 @@ from django.conf import settings
 from sessions_app import bodies, piece_table, session_rows, transcript_rows
 from sessions_app import search as searching
 from sessions_app.databases import connection
-from sessions_app.errors import InvalidLineage, SessionNotFound
+from sessions_app.errors import InvalidLineage, InvalidProject, SessionNotFound
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
 from sessions_app.records import (
@@ -206,8 +206,14 @@ def prompts(id: UUID) -> list[tuple[int, str]]:
 def list_by_project(project: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
     """The sessions of a project, most recently updated first, ties by id; at most `limit`.
 
-    Without messages it touches no bodies. Raises ValueError for a negative limit.
+    [] for a name that no project can have. Without messages it touches no bodies. Raises ValueError for a negative
+    limit.
     """
+    _check_not_negative("limit", limit)
+    try:
+        check_project(project)
+    except InvalidProject:
+        return []
     return _records("project.name = %s", [project], limit, with_messages)
 
 
@@ -271,8 +277,7 @@ def import_batch(origin: Origin, batch: ImportBatch, *, agent: str) -> SessionRe
         _apply_import(row, batch)
         (session_rows.save if known else session_rows.insert)(row)
         transcript_rows.save(origin, row.id, batch.state)
-        for child, link in transcript_rows.waiting_for(origin):
-            _link(child, link)
+        _link_waiting_for(origin)
     return row.record([])
 
 
@@ -284,7 +289,10 @@ def link_parent(child: Origin, link: ParentLink) -> bool:
     """
     with writing():
         session_rows.one_lineage_change_at_a_time()
-        return _link(child, link)
+        linked = _link(child, link)
+        if linked and link.prefix_needed:  # by which the child has become long enough for others
+            _link_waiting_for(child)
+    return linked
 
 
 def archive_before_rewrite(origin: Origin) -> UUID | None:
@@ -422,6 +430,18 @@ def _archive(row: SessionRow) -> UUID:
     return child.id
 
 
+def _link_waiting_for(origin: Origin) -> None:
+    """Link what waits for a session, and what waits for that, where its parent holds enough by now."""
+    arrived = [origin]
+    while arrived:
+        for child, link in transcript_rows.waiting_for(arrived.pop()):
+            try:
+                if _link(child, link) and link.prefix_needed:
+                    arrived.append(child)
+            except InvalidLineage:  # a cycle, made up by somebody; it must not keep the parent's messages out
+                transcript_rows.stop_waiting(transcript_rows.find(child))
+
+
 def _link(child: Origin, link: ParentLink) -> bool:
     known = transcript_rows.find(child)
     if not known:
@@ -432,7 +452,7 @@ def _link(child: Origin, link: ParentLink) -> bool:
         transcript_rows.wait(known, link)
         return False
     origin = session_rows.locked(parent.session, where="either")
-    if link.prefix_needed and origin.tail.count < link.fork_point:
+    if link.prefix_needed and (parent.waits_for_prefix or origin.tail.count < link.fork_point):
         transcript_rows.wait(known, link)
         return False
     _check_no_cycle(row, origin)

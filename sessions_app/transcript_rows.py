@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from hashlib import blake2b
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,7 +13,8 @@ from sessions_app.errors import SessionPurged
 from sessions_app.models import Transcript
 from sessions_app.records import ImportState, Origin, ParentLink
 
-_STATE = ("path", "size", "mtime_ns", "offset", "digest", "lines", "unreadable")
+_NUMBERS = ("size", "mtime_ns", "offset", "digest", "lines", "unreadable")
+_LENGTHS = {"source": 40, "project_key": 500, "external_id": 255, "subpath": 500}  # characters; see models.Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,32 +25,32 @@ class Known:
     session: UUID
     state: ImportState
     prefix: int  # leading messages of the session that stand in its parent's file
+    waits_for_prefix: bool  # which it lacks as yet, so that its positions are not yet what they will be
 
 
 def find(origin: Origin) -> Known | None:
     """What is known of a transcript. Raises SessionPurged if its session was removed for good."""
-    return _known(Transcript.objects.filter(**asdict(origin)))
+    return _known(Transcript.objects.filter(**_columns(origin)))
 
 
 def find_parent(origin: Origin) -> Known | None:
     """The transcript with that identity, or with its id in another project: a session may be resumed elsewhere."""
-    exact = Transcript.objects.filter(**asdict(origin), session__isnull=False)
-    same_id = Transcript.objects.filter(
-        source=origin.source, external_id=origin.external_id, subpath=origin.subpath, session__isnull=False
-    )
-    return _known(exact) or _known(same_id.order_by("pk"))
+    columns = _columns(origin)
+    exact = Transcript.objects.filter(**columns, session__isnull=False)
+    del columns["project_key"]
+    return _known(exact) or _known(Transcript.objects.filter(**columns, session__isnull=False).order_by("pk"))
 
 
 def save(origin: Origin, session: UUID, state: ImportState) -> None:
-    values = {name: getattr(state, name) for name in _STATE}
-    Transcript.objects.update_or_create(
-        **asdict(origin), defaults={"session_id": session, "detail": json.dumps(state.detail), **values}
-    )
+    values = {name: getattr(state, name) for name in _NUMBERS}
+    # As JSON in ASCII, for a path may hold bytes that are no characters, and the detail whatever an importer needs.
+    texts = {"path": json.dumps(state.path), "detail": json.dumps(state.detail)}
+    Transcript.objects.update_or_create(**_columns(origin), defaults={"session_id": session, **values, **texts})
 
 
 def wait(known: Known, link: ParentLink) -> None:
     Transcript.objects.filter(pk=known.pk).update(
-        wanted_parent=link.parent.external_id, wanted_link=json.dumps(asdict(link))
+        wanted_parent=_columns(link.parent)["external_id"], wanted_link=json.dumps(asdict(link))
     )
 
 
@@ -57,8 +59,9 @@ def stop_waiting(known: Known) -> None:
 
 
 def waiting_for(parent: Origin) -> list[tuple[Origin, ParentLink]]:
+    columns = _columns(parent)
     rows = Transcript.objects.filter(
-        source=parent.source, wanted_parent=parent.external_id, session__isnull=False
+        source=columns["source"], wanted_parent=columns["external_id"], session__isnull=False
     ).order_by("pk")
     found = [(_origin(row), _link(row.wanted_link)) for row in rows]
     return [(child, link) for child, link in found if link.parent.subpath == parent.subpath]
@@ -79,8 +82,23 @@ def _known(rows: QuerySet[Transcript]) -> Known | None:
         return None
     if row.session_id is None:
         raise SessionPurged(f"The session of {row.external_id} was purged here; its transcript is not imported again.")
-    state = ImportState(**{name: getattr(row, name) for name in _STATE}, detail=json.loads(row.detail))
-    return Known(row.pk, row.session_id, state, row.prefix)
+    numbers = {name: getattr(row, name) for name in _NUMBERS}
+    state = ImportState(path=json.loads(row.path), detail=json.loads(row.detail), **numbers)
+    waits_for_prefix = bool(row.wanted_link) and _link(row.wanted_link).prefix_needed
+    return Known(row.pk, row.session_id, state, row.prefix, waits_for_prefix)
+
+
+def _columns(origin: Origin) -> dict[str, str]:
+    """An identity as the table takes it. It comes out of files, so it may be longer, or no text at all."""
+    return {name: _fitting(value, _LENGTHS[name]) for name, value in asdict(origin).items()}
+
+
+def _fitting(value: str, length: int) -> str:
+    text = value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    if len(text) <= length:
+        return text
+    digest = blake2b(text.encode(), digest_size=16).hexdigest()
+    return f"{text[: length - len(digest) - 1]}~{digest}"
 
 
 def _origin(row: Transcript) -> Origin:

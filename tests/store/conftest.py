@@ -10,18 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from sessions_app import databases, store
 from sessions_app.async_store import open_store
 
-_CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-settings.register_profile(
-    "short", max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=_CHECKS
-)
-settings.register_profile(
-    "long", max_examples=1500, stateful_step_count=60, deadline=None, suppress_health_check=_CHECKS
-)
+_OPTIONS: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+}
+# Shrinking a failure may take minutes, so only the long form does.
+_QUICK = [phase for phase in Phase if phase not in (Phase.shrink, Phase.explain)]
+settings.register_profile("short", max_examples=20, stateful_step_count=25, phases=_QUICK, **_OPTIONS)
+settings.register_profile("long", max_examples=1500, stateful_step_count=60, **_OPTIONS)
 
 
 class AsyncDoor:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.db import transaction
 
 from sessions_app import bodies
-from sessions_app.databases import connection
+from sessions_app.databases import connection, current
 from sessions_app.models import Message, Piece, Session, Strand
 
 SYNC_DOOR = pytest.mark.parametrize("door", ["sync"], indirect=True)
@@ -22,11 +23,9 @@ def message_rows() -> int:
 
 
 def empty() -> None:
-    with connection().cursor() as cursor:
-        cursor.execute("BEGIN")  # foreign keys are looked at in the end
+    with transaction.atomic(using=current()), connection().cursor() as cursor:
         for model in _models():
             cursor.execute(f'DELETE FROM "{model._meta.db_table}"')
-        cursor.execute("COMMIT")
 
 
 def check() -> None:

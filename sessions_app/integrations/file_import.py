@@ -82,7 +82,7 @@ class FileImport:
         size, limit = self._status.st_size, settings.FORKLORE_MESSAGE_LIMIT
         for line in read_lines(self._file, self._offset, size, self._lines, limit):
             self._take(line)
-            if self._weight >= BATCH_BYTES or self._pending() >= BATCH_MESSAGES:
+            if self._weight >= BATCH_BYTES or self._pending() >= BATCH_MESSAGES or self._starts_with_pointer(line):
                 self._write()
                 self._after_batch(self._candidate, self.outcome)
         self._session("")
@@ -177,6 +177,11 @@ class FileImport:
             outcome.unreadable += not line.readable
             outcome.messages += line.readable and len(line.messages)
 
+    def _starts_with_pointer(self, line: Line) -> bool:
+        """Whether the session is to say where its beginning is before its messages get positions that will change."""
+        link = self._transcript.link("", self._session("").facts) if line.number == 1 else None
+        return link is not None and link.prefix_needed
+
     def _pending(self) -> int:
         return sum(len(session.pending) for session in self._sessions.values())
 
@@ -191,11 +196,15 @@ class FileImport:
     def _write(self, finished: bool = False) -> None:
         """Sub-agents first: a line counts as read only when the file's own session says so, which comes last."""
         main = self._session("")
+        written = []
         for session in [*(one for one in self._sessions.values() if one is not main), main]:
             if finished:
                 session.end_comparison()
             if session.has_news or (session is main and (finished or not session.is_comparing)):
                 self._write_session(session, finished)
+                written.append(session)
+        for session in written:
+            self._say_parent(session)
         self._weight = 0
 
     def _write_session(self, session: _Session, finished: bool) -> None:
@@ -213,7 +222,9 @@ class FileImport:
         )
         store.import_batch(session.origin, batch, agent=self._transcript.agent)
         session.written()
-        link = self._transcript.link(name, facts)
+
+    def _say_parent(self, session: _Session) -> None:
+        link = self._transcript.link(session.name, session.facts)
         if link and link != session.link:
             session.link = link
             self._link(session.origin, link)
@@ -274,7 +285,7 @@ class _Session:
         self._stored: Iterator[Message] | None = None
         self._stored_count = 0
         if found and rewritten:
-            self._stored = known.messages_of(found[0], known.prefix_of(origin))
+            self._stored = known.messages_of(found[0], known.prefix_of(found[0]))
             self._stored_count = found[1].lines
         elif found:
             self._go_on_from(found[1])

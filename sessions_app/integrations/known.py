@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sessions_app import store
 from sessions_app.errors import SessionNotFound
-from sessions_app.models import Transcript
+from sessions_app.models import Session, Transcript
 from sessions_app.records import Message, Origin
 
 WINDOW = 500  # messages read at once
@@ -30,17 +30,17 @@ class Relative:
 def sizes_by_path() -> dict[str, tuple[int, int]]:
     """Size in bytes and modification time in ns of every file that has been read to its end."""
     rows = Transcript.objects.filter(size__gt=0).values_list("path", "size", "mtime_ns")
-    return {path: (size, mtime_ns) for path, size, mtime_ns in rows}
+    return {json.loads(path): (size, mtime_ns) for path, size, mtime_ns in rows}
 
 
 def parent_of(origin: Origin) -> UUID | None:
-    rows = _of(origin).values_list("session__parent_id", flat=True)
-    return rows.first()
+    found = store.import_state(origin)
+    return Session.objects.filter(pk=found[0]).values_list("parent_id", flat=True).first() if found else None
 
 
-def prefix_of(origin: Origin) -> int:
-    """How many leading messages of the session stand in its parent's file."""
-    return _of(origin).values_list("prefix", flat=True).first() or 0
+def prefix_of(session: UUID) -> int:
+    """How many leading messages of an imported session stand in its parent's file."""
+    return Transcript.objects.filter(session=session).values_list("prefix", flat=True).first() or 0
 
 
 def relatives(source: str) -> list[Relative]:
@@ -62,13 +62,3 @@ def messages_of(session: UUID, start: int = 0) -> Iterator[Message]:
             start += WINDOW
     except SessionNotFound:
         return
-
-
-def _of(origin: Origin):
-    return Transcript.objects.filter(
-        source=origin.source,
-        project_key=origin.project_key,
-        external_id=origin.external_id,
-        subpath=origin.subpath,
-        session__isnull=False,
-    )

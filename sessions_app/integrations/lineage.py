@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sessions_app.integrations import claude_code, codex, known
 from sessions_app.integrations.known import Relative
@@ -13,9 +14,21 @@ from sessions_app.records import Origin, ParentLink
 def found(sources: set[str]) -> Iterator[tuple[Origin, ParentLink]]:
     """Child and link, for the agents of which something new was imported; nothing that is known already."""
     if claude_code.SOURCE in sources:
+        yield from _parents_that_came_late()
         yield from _with_shared_uuids()
     if codex.SOURCE in sources:
         yield from _copies()
+
+
+def _parents_that_came_late() -> Iterator[tuple[Origin, ParentLink]]:
+    """Forks that were linked to a copy of their parent in another project before the one beside them arrived."""
+    relatives = known.relatives(claude_code.SOURCE)
+    sessions = {relative.origin: relative for relative in relatives}
+    for child in relatives:
+        detail = child.facts.get("detail", {})
+        parent = sessions.get(replace(child.origin, external_id=detail.get("forked_from", "")))
+        if parent and child.parent not in (None, parent.session):
+            yield child.origin, ParentLink(parent.origin, "fork", detail["shared"])
 
 
 def _with_shared_uuids() -> Iterator[tuple[Origin, ParentLink]]:

@@ -1,0 +1,31 @@
+"""Django's admin works under the site's security policy; the fixture of pages fails on every breach of it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.builders import a_session
+
+
+@pytest.fixture
+def admin(site, page, monkeypatch):
+    monkeypatch.setitem(site.environment, "DJANGO_SUPERUSER_PASSWORD", "secret")
+    site.command("createsuperuser", "--noinput", "--username=ann", "--email=ann@example.org")
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("ann")
+    page.get_by_label("Password").fill("secret")
+    page.get_by_role("button", name="Log in").click()
+    return page
+
+
+def test_shows_sessions_and_links_to_their_page(site, admin):
+    session = a_session(site.store, "the session", project="shop")
+    admin.get_by_role("link", name="Sessions", exact=True).first.click()
+    expect(admin.locator("#result_list")).to_contain_text("the session")
+
+    admin.locator("#searchbar").fill(session.id.hex[:8])
+    admin.get_by_role("button", name="Search").click()
+    admin.get_by_role("link", name="the session").click()
+    expect(admin.get_by_role("button", name="Save")).to_have_count(0)
+
+    admin.get_by_role("link", name="Show", exact=True).click()
+    admin.wait_for_url(f"**/sessions/{session.id}/")

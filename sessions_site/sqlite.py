@@ -4,7 +4,10 @@ SQLite 3.7.0 to 3.51.2 can damage a WAL database that several processes write (h
 so the pysqlite3 wheel, which carries a newer one, stands in for the standard library's where it is installed.
 """
 
+import contextlib
 import sys
+from functools import partial
+from types import ModuleType
 
 SAFE_VERSION = (3, 51, 3)
 
@@ -21,8 +24,35 @@ def prefer_newer_sqlite() -> None:
         import pysqlite3.dbapi2
     except ImportError:
         return
+    _add_limits(pysqlite3)
+    _add_limits(pysqlite3.dbapi2)
     sys.modules["sqlite3"] = pysqlite3
     sys.modules["sqlite3.dbapi2"] = pysqlite3.dbapi2
+
+
+# Numbers of https://sqlite.org/c3ref/c_limit_attached.html, and what they are unless SQLite was compiled otherwise.
+LIMITS = {"COLUMN": (2, 2_000), "VARIABLE_NUMBER": (9, 32_766)}
+
+
+def _add_limits(module: ModuleType) -> None:
+    """Django 6.1 asks a connection for its limits, which the standard library's tells since Python 3.11."""
+    if hasattr(module.Connection, "getlimit"):
+        return
+    compiled = dict(option.split("=") for (option,) in _compile_options(module) if "=" in option)
+    values = {number: int(compiled.get(f"MAX_{name}", default)) for name, (number, default) in LIMITS.items()}
+
+    class Connection(module.Connection):
+        def getlimit(self, category: int) -> int:
+            return values[category]
+
+    for name, (number, _) in LIMITS.items():
+        setattr(module, f"SQLITE_LIMIT_{name}", number)
+    module.connect = partial(module.connect, factory=Connection)
+
+
+def _compile_options(module: ModuleType) -> list[tuple[str]]:
+    with contextlib.closing(module.connect(":memory:")) as connection:
+        return connection.execute("PRAGMA compile_options").fetchall()
 
 
 def warning() -> str | None:

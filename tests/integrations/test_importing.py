@@ -2,9 +2,11 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -398,3 +400,55 @@ def _wait_for_growth(process: subprocess.Popen, before: int) -> None:
 
 def test_recognises_nothing_in_nothing():
     assert importing.recognise([]) is None
+
+
+class AFileThatIsBeingWritten:
+    @pytest.mark.parametrize("seed", range(3))
+    def test_ends_as_if_it_had_been_read_once_wherever_imports_cut_it(self, the_store, tmp_path, monkeypatch, seed):
+        monkeypatch.setattr(file_import, "BATCH_MESSAGES", 3)
+        agent, aside = ClaudeCode(), ClaudeCode(isSidechain=True)
+        lines = [
+            *agent.talk("One?", "Yes é."),
+            aside.prompt("Look"),
+            *agent.talk("Two?"),
+            aside.answer(),
+            agent.answer(),
+        ]
+        texts = [json.dumps(line, ensure_ascii=False) for line in lines]
+        data = "\n".join([*texts[:3], "{torn", "", *texts[3:]]).encode() + b"\n\xff\n"
+        path = write(agent.path(tmp_path / "grown"))
+        chance = random.Random(seed)
+        cuts = sorted(chance.sample(range(1, len(data)), 12))
+        for stop in [*cuts, len(data)]:
+            path.write_bytes(data[:stop])
+            import_paths([tmp_path])
+        grown = [messages(the_store, the_session(agent)), *map(len, _asides(the_store, agent))]
+        assert Session.objects.count() == 2
+        Transcript.objects.all().delete()
+        Session.objects.update(trashed_at=datetime.now(UTC))
+        import_paths([tmp_path])
+        assert [messages(the_store, the_session(agent)), *map(len, _asides(the_store, agent))] == grown
+        assert [UNREADABLE in message for message in grown[0]].count(True) == 2
+
+    def test_is_whole_after_the_last_import_while_it_was_appended_to(self, the_store, tmp_path):
+        agent = ClaudeCode()
+        lines = agent.talk(*map(str, range(300)))
+        path = write(agent.path(tmp_path))
+
+        def append():
+            with path.open("w", buffering=100) as file:  # so that lines reach the file in two parts
+                for line in lines:
+                    file.write(json.dumps(line) + "\n")
+                    time.sleep(0.002)
+
+        writer = threading.Thread(target=append)
+        writer.start()
+        while writer.is_alive():
+            import_paths([tmp_path])
+        import_paths([tmp_path])
+        assert messages(the_store, the_session(agent)) == lines
+        assert Session.objects.count() == 1
+
+
+def _asides(store, agent: ClaudeCode) -> list[list[dict]]:
+    return [messages(store, child) for child in the_session(agent).children.all()]

@@ -13,6 +13,11 @@ from sessions_app.models import Message, Piece, Session, Strand
 SYNC_DOOR = pytest.mark.parametrize("door", ["sync"], indirect=True)
 
 
+def a_generation(writer: int, generation: int) -> list[dict[str, int]]:
+    """What a writer of writers.py replaces a session by: a list of one kind, of a length that changes."""
+    return [{"writer": writer, "generation": generation}] * (1 + generation * 7 % 30)
+
+
 def content() -> dict[str, list[str]]:
     """Every row of every table, to be compared with what is there later."""
     return {model._meta.db_table: sorted(map(repr, _rows(model))) for model in _models()}

@@ -1,0 +1,123 @@
+"""Processes that write at once, each through the sync door; run as `python -m tests.store.writers NAME …`.
+
+Prints a line for every write that the store has acknowledged. One process sets up Django and then forks the others,
+so that many of them start in no time.
+"""
+
+import itertools
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+from multiprocessing.process import BaseProcess
+from uuid import UUID
+
+import django
+
+django.setup()
+
+from sessions_app import store  # noqa: E402
+from sessions_app.errors import VersionConflict  # noqa: E402
+from tests.store.storage import a_generation  # noqa: E402
+
+FORKING = multiprocessing.get_context("fork")
+
+
+def say(*words: object) -> None:
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())  # at once, so that lines do not mix
+
+
+def append_and_update(shared: str, writers: str, seconds: str) -> None:
+    """Writers append to the shared session and hand over the growing list of their own."""
+    stop = time.monotonic() + float(seconds)
+    run_all([FORKING.Process(target=_append_and_update, args=(n, UUID(shared), stop)) for n in range(int(writers))])
+
+
+def _append_and_update(writer: int, shared: UUID, stop: float) -> None:
+    own = store.create("own", [])
+    say("created", writer, own.id)
+    messages = []
+    while time.monotonic() < stop or len(messages) < 3:  # SQLite lets some wait long while others write
+        messages.append({"writer": writer, "count": len(messages)})
+        store.append(shared, messages[-1:])
+        say("appended", writer, len(messages))
+        store.update(own.id, messages, len(messages))
+        say("updated", writer, len(messages))
+
+
+def replace_all(id: str, writers: str, seconds: str) -> None:
+    """Writers replace the whole of one session by lists that each are of one kind."""
+    stop = time.monotonic() + float(seconds)
+    run_all([FORKING.Process(target=_replace_all, args=(n, UUID(id), stop)) for n in range(int(writers))])
+
+
+def _replace_all(writer: int, id: UUID, stop: float) -> None:
+    for generation in itertools.count(1):
+        if time.monotonic() > stop:
+            return
+        store.update(id, a_generation(writer, generation), generation)
+        say("updated", writer, generation)
+
+
+def race(id: str, rounds: str) -> None:
+    """Two writers expect the same version and write at the same moment, again and again."""
+    barrier = FORKING.Barrier(2)
+    run_all([FORKING.Process(target=_race, args=(n, UUID(id), int(rounds), barrier)) for n in range(2)])
+
+
+def _race(writer: int, id: UUID, rounds: int, barrier: "multiprocessing.synchronize.Barrier") -> None:
+    for number in range(rounds):
+        session = store.get(id)
+        assert session
+        barrier.wait(timeout=30)  # seconds
+        try:
+            store.update(id, [{"writer": writer, "round": number}], number, expected_version=session.version)
+            say("won", number, writer)
+        except VersionConflict:
+            say("lost", number, writer)
+        barrier.wait(timeout=30)
+
+
+def be_killed(shared: str, kills: str) -> None:
+    """Writers are killed at random moments, while the next one writes already."""
+    running: list[BaseProcess] = []
+    for number in range(int(kills)):
+        running.append(FORKING.Process(target=_write_until_killed, args=(number, UUID(shared))))
+        running[-1].start()
+        time.sleep(random.uniform(0.02, 0.2))
+        if len(running) > 1:
+            _kill(running.pop(0))
+    _kill(running.pop())
+
+
+def _kill(process: BaseProcess) -> None:
+    assert process.pid
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    say("killed", process.exitcode)
+
+
+def _write_until_killed(writer: int, shared: UUID) -> None:
+    own = store.create("killed", [])
+    say("created", writer, own.id)
+    for generation in itertools.count(1):
+        store.update(own.id, a_generation(writer, generation), generation)
+        say("updated", writer, generation)
+        store.append(shared, [{"writer": writer, "generation": generation, "half": half} for half in (1, 2)])
+        say("appended", writer, generation)
+        say("forked", writer, store.fork_at(own.id, 1).id)
+
+
+def run_all(processes: list[BaseProcess]) -> None:
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    if any(process.exitcode for process in processes):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    {f.__name__: f for f in (append_and_update, replace_all, race, be_killed)}[sys.argv[1]](*sys.argv[2:])

@@ -11,7 +11,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sessions_app.integrations import files
@@ -60,7 +60,7 @@ def recognises(message: Message) -> bool:
 
 
 class ClaudeCodeTranscript:
-    agent = SOURCE
+    agent: ClassVar[str] = SOURCE
 
     def __init__(self, candidate: Candidate, first: list[Message]):
         path = candidate.path

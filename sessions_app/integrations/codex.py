@@ -12,14 +12,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from sessions_app.integrations import files
 from sessions_app.integrations.files import Candidate
 from sessions_app.integrations.transcripts import Facts
 from sessions_app.projection.values import count_of, dict_of, text_of
-from sessions_app.records import Message, Origin, ParentLink
+from sessions_app.records import Message, Origin, ParentLink, Relation
 
 SOURCE = "codex"
 
@@ -45,7 +45,7 @@ def recognises(message: Message) -> bool:
 
 
 class CodexTranscript:
-    agent = SOURCE
+    agent: ClassVar[str] = SOURCE
 
     def __init__(self, candidate: Candidate, first: list[Message]):
         metas = [message["payload"] for message in first if message.get("type") == "session_meta"]
@@ -84,7 +84,7 @@ class CodexTranscript:
         if not parent:
             return None
         origin = Origin(SOURCE, "", parent)
-        relation = "subagent" if spawned_by else "fork"
+        relation: Relation = "subagent" if spawned_by else "fork"
         if base := detail.get("base"):
             return ParentLink(Origin(SOURCE, "", base["thread"]), relation, base["messages"], prefix_needed=True)
         return ParentLink(origin, relation)

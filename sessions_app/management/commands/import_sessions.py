@@ -61,11 +61,11 @@ class Command(BaseCommand):
 
     def _import(self, roots: list[Path]) -> Summary:
         with _asked_to_stop() as asked, self._progress() as progress:
-            return importing.import_paths(roots, progress=progress, cancelled=asked.__len__)
+            return importing.import_paths(roots, progress=progress, cancelled=lambda: bool(asked))
 
     @contextmanager
     def _progress(self) -> Iterator[Any]:
-        console = Console(file=self.stderr)
+        console = Console(stderr=True)
         if not console.is_terminal:
             yield _Plain(self.stdout.write)
             return

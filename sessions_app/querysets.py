@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import models
@@ -105,3 +106,8 @@ class SessionQuerySet(models.QuerySet):
             size_bytes=Coalesce(Sum("size_bytes"), Value(0)),
             last_activity=Max("updated_at"),
         )
+
+    def figures_by_project(self) -> dict[int, tuple[int, int, datetime]]:
+        """Sessions, bytes and last activity of each project that has any, by its key."""
+        rows = self.order_by().values_list("project").annotate(Count("pk"), Sum("size_bytes"), Max("updated_at"))
+        return {project: tuple(figures) for project, *figures in rows}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.http import HttpRequest
 
 from sessions_app.models import Project, Session
-from sessions_app.querysets import ProjectQuerySet
 from sessions_app.web.formats import distinct_names
 
 RAIL_LENGTH = 100  # projects
-RAIL_ORDERS = {
-    "activity": ("Last activity", ProjectQuerySet.recently_active_first),
-    "name": ("Name", ProjectQuerySet.by_name),
-    "size": ("Size", ProjectQuerySet.largest_first),
+RAIL_ORDERS: dict[str, tuple[str, Callable[[Project], Any]]] = {
+    "activity": ("Last activity", lambda project: (-_seconds(project.last_activity), project.name)),
+    "name": ("Name", lambda project: project.name.casefold()),
+    "size": ("Size", lambda project: (-project.size_bytes, project.name)),
 }
 
 
@@ -48,18 +50,36 @@ def rail(request: HttpRequest, current: Project | None = None) -> dict:
     chosen = request.GET.get("rail", "activity")
     if chosen not in RAIL_ORDERS:
         chosen = "activity"
-    order = RAIL_ORDERS[chosen][1]
-    projects = list(order(Project.objects.with_figures())[:RAIL_LENGTH])
-    if current and current not in projects:
-        projects.insert(0, Project.objects.with_figures().get(pk=current.pk))
-    names = distinct_names(project.name for project in projects)
+    projects = sorted(_projects(), key=RAIL_ORDERS[chosen][1])
+    shown = projects[:RAIL_LENGTH]
+    if current and current not in shown:
+        shown.insert(0, next(project for project in projects if project == current))
+    names = distinct_names(project.name for project in shown)
     return {
-        "projects": [(project, names[project.name]) for project in projects],
-        "project_count": Project.objects.count(),
-        "totals": Session.objects.live().figures(),
+        "projects": [(project, names[project.name]) for project in shown],
+        "project_count": len(projects),
+        "totals": {
+            "sessions": sum(project.session_count for project in projects),
+            "size_bytes": sum(project.size_bytes for project in projects),
+            "last_activity": max(
+                (project.last_activity for project in projects if project.last_activity), default=None
+            ),
+        },
         "rail_order": RAIL_ORDERS[chosen][0],
         "rail_orders": [
             Choice(label, address(request, rail=None if name == "activity" else name), name == chosen)
             for name, (label, _) in RAIL_ORDERS.items()
         ],
     }
+
+
+def _projects() -> list[Project]:
+    figures = Session.objects.live().figures_by_project()
+    projects = list(Project.objects.all())
+    for project in projects:
+        project.session_count, project.size_bytes, project.last_activity = figures.get(project.pk, (0, 0, None))
+    return projects
+
+
+def _seconds(moment: datetime | None) -> float:
+    return moment.timestamp() if moment else 0.0

@@ -160,7 +160,10 @@ def _page(request: HttpRequest, sessions: SessionQuerySet, wish: dict) -> tuple[
     rows = sessions.sorted_by(SORTS[word][0], descending)
     if wish["after"]:
         rows = rows.following(wish["after"].value, wish["after"].id, descending)
-    page = list(rows.with_fork_count().select_related("project", "parent")[: PAGE_LENGTH + 1])
+    # First the ids: SQLite counts the forks of every row that it sorts, not only of those that a page shows.
+    ids = list(rows.values_list("pk", flat=True)[: PAGE_LENGTH + 1])
+    found = Session.objects.filter(pk__in=ids).with_fork_count().select_related("project", "parent")
+    page = list(found.sorted_by(SORTS[word][0], descending))
     if len(page) <= PAGE_LENGTH:
         return page, ""
     last = page[PAGE_LENGTH - 1]

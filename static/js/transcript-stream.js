@@ -14,16 +14,19 @@ function highlight(message) {
   message.toggleAttribute("data-target", true);
 }
 
+// Messages near to the one that comes into view are drawn for the first time then, and push it away; hence twice.
 function arrive(message) {
   message.focus({ preventScroll: true });
   message.scrollIntoView({ block: "start" });
+  requestAnimationFrame(() => requestAnimationFrame(() => message.scrollIntoView({ block: "start" })));
 }
 
 // Goes to a message of this page; false if it is not loaded.
 export function go(position, address) {
   const message = document.getElementById(`m${position}`)?.closest(".message");
   if (!message) return false;
-  history.pushState(null, "", address);
+  location.hash = `m${position}`; // also closes the prompts, which are a target on the phone
+  history.replaceState(null, "", address);
   highlight(message);
   arrive(message);
   return true;
@@ -31,11 +34,12 @@ export function go(position, address) {
 
 function step(selector, by) {
   if (!stream()) return false;
-  const all = [...stream().querySelectorAll(selector)];
+  const all = [...stream().querySelectorAll(".message")];
   const line = parseFloat(getComputedStyle(all[0] ?? stream()).scrollMarginTop) + 4;
-  const focused = all.indexOf(document.activeElement.closest(selector));
+  const focused = all.indexOf(document.activeElement.closest(".message"));
   const here = focused >= 0 ? focused : all.findLastIndex((each) => each.getBoundingClientRect().top <= line);
-  const next = all[here + by];
+  const fits = (each) => each.matches(selector);
+  const next = by > 0 ? all.slice(here + 1).find(fits) : all.slice(0, Math.max(here, 0)).findLast(fits);
   if (next) arrive(next);
   else stream().querySelector(`.fold[data-edge=${by > 0 ? "later" : "earlier"}]`)?.focus();
 }
@@ -49,6 +53,19 @@ addKey("p", "Parent", "Reading", () => {
   if (!address) return false;
   location.assign(address);
 });
+// Messages that are not in view have an estimated height until they were drawn once. Those that came in are drawn at
+// once, so that their heights are known before the page is scrolled by their sum.
+function settle(steady, top) {
+  const added = [...stream().querySelectorAll(".message")].filter(
+    (message) => message.compareDocumentPosition(steady) & Node.DOCUMENT_POSITION_FOLLOWING,
+  );
+  added.forEach((message) => message.toggleAttribute("data-settling", true));
+  scrollBy(0, steady.getBoundingClientRect().top - top);
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    added.forEach((message) => message.removeAttribute("data-settling"));
+  }));
+}
+
 customElements.define("transcript-stream", class extends HTMLElement {
   connectedCallback() {
     this.addEventListener("htmx:before:swap", (event) => this.remember(event.target));
@@ -85,8 +102,8 @@ customElements.define("transcript-stream", class extends HTMLElement {
     const { edge, steady, top, hadFocus } = this.kept;
     this.kept = null;
     redrawDays(this);
-    if (edge === "earlier" && steady?.isConnected) scrollBy(0, steady.getBoundingClientRect().top - top);
     const added = edge === "earlier" ? steady?.previousElementSibling : steady?.nextElementSibling;
+    if (edge === "earlier" && steady) settle(steady, top);
     announce(edge === "earlier" ? "Earlier messages loaded" : "Later messages loaded");
     if (hadFocus) added?.closest(".message")?.focus({ preventScroll: true });
   };

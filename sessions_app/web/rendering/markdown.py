@@ -85,6 +85,13 @@ def _tell_where_links_lead(state) -> None:
             token.children = _with_honest_links(_with_bare_addresses(token.children))
 
 
+def _turn_empty_headings_of_tables_into_cells(state) -> None:
+    """Screen readers announce a heading, and models like to leave the one over the first column empty."""
+    for opening, inline, closing in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        if opening.type == "th_open" and not inline.content.strip():
+            opening.tag = closing.tag = "td"
+
+
 def _with_bare_addresses(tokens: list[Token]) -> list[Token]:
     result, depth = [], 0
     for token in tokens:
@@ -199,6 +206,7 @@ def _parser(breaks: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks}).enable(["table", "strikethrough"])
     parser.validateLink = _is_allowed_link
     parser.core.ruler.push("where_links_lead", _tell_where_links_lead)
+    parser.core.ruler.push("empty_headings", _turn_empty_headings_of_tables_into_cells)
     for name, rule in {
         "text": _render_text,
         "where": _render_where,

@@ -1,0 +1,230 @@
+"""Reading a session in the browser: its page in both widths and schemes, by mouse, by key and without JavaScript."""
+
+import re
+
+import pytest
+
+from tests.browser import accessibility
+
+TOP = "document.getElementById('m{}').getBoundingClientRect().top"
+
+
+def said(text, role="assistant"):
+    return {"role": role, "content": text}
+
+
+def numbered(count):
+    return [said(f"message {n}\n\n" + "more words " * (n % 40), ("user", "assistant")[n % 2]) for n in range(count)]
+
+
+@pytest.fixture
+def long(site):
+    return site.store.create("/code/shop", numbered(200))
+
+
+@pytest.fixture
+def demo(site):
+    """The demo's sessions by their titles."""
+    from sessions_app.models import Session
+
+    site.command("demo")
+    return site.run(lambda: {each.title: each.pk for each in Session.objects.all()})
+
+
+class APage:
+    @pytest.mark.parametrize(
+        "title",
+        [
+            "One cent between the screen and the PDF",
+            "Try whole cents instead of Decimal",
+            "Tile p99 went from 40 to 190 ms",
+        ],
+    )
+    def test_has_no_findings_of_axe_with_everything_unfolded(self, demo, any_page, title, picture):
+        any_page.goto(f"/sessions/{demo[title]}/")
+        picture(any_page, f"transcript-{title.split()[0].lower()}")
+        any_page.evaluate("document.querySelectorAll('.stream details').forEach((each) => { each.open = true; })")
+        assert accessibility.findings(any_page) == []
+
+    def test_fits_its_width(self, demo, any_page):
+        any_page.goto(f"/sessions/{demo['One cent between the screen and the PDF']}/")
+        any_page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    def test_shows_times_and_days_in_the_viewers_zone(self, site, browser):
+        at = ["2026-03-01T20:30:00Z", "2026-03-01T21:30:00Z"]
+        session = site.store.create(
+            "demo", [said(f"at {n}", "user") | {"timestamp": time} for n, time in enumerate(at)]
+        )
+        with browser.new_context(base_url=site.url, timezone_id="Asia/Tokyo") as context:
+            page = context.new_page()
+            page.goto(f"/sessions/{session.id}/")
+            assert page.locator("clock-time").all_inner_texts() == ["05:30", "06:30"]
+            assert page.locator("day-line").all_inner_texts() == ["Monday 2 March 2026"]
+
+    def test_colours_code_when_it_comes_near(self, site, desktop):
+        session = site.store.create("demo", [said("```python\ndef rename(): pass\n```")])
+        desktop.goto(f"/sessions/{session.id}/")
+        desktop.locator(".hljs-keyword").first.wait_for()
+        assert desktop.locator("pre").inner_text().strip() == "def rename(): pass"
+
+    def test_loads_no_highlighter_where_there_is_no_code(self, long, desktop):
+        loaded = []
+        desktop.on("request", lambda request: loaded.append(request.url))
+        desktop.goto(f"/sessions/{long.id}/")
+        assert not [url for url in loaded if "highlight" in url]
+
+
+class MoreMessages:
+    def test_come_in_below_and_above_without_moving_what_is_read(self, long, page):
+        page.goto(f"/sessions/{long.id}/m/101/")
+        for edge, position, loaded in (("earlier", 81, 21), ("later", 140, 199), ("earlier", 21, 0)):
+            link = page.locator(f".fold[data-edge={edge}]")
+            for _ in range(3):  # messages that come into view for the first time push the link away
+                link.scroll_into_view_if_needed()
+                page.wait_for_timeout(200)  # milliseconds
+            before = page.evaluate(TOP.format(position))
+            link.click()
+            page.locator(f"#m{loaded}").wait_for(state="attached")
+            page.wait_for_timeout(200)
+            assert abs(page.evaluate(TOP.format(position)) - before) < 4  # pixels
+        assert page.locator(".message").count() == 200
+
+    def test_can_be_had_without_javascript(self, long, plain_page):
+        plain_page.goto(f"/sessions/{long.id}/")
+        plain_page.get_by_role("link", name="Later messages").click()
+        plain_page.locator("#m60").wait_for()
+        plain_page.get_by_role("link", name="Earlier messages").click()
+        plain_page.locator("#m59").wait_for()
+        assert plain_page.url.endswith("?from=0#m59")
+
+    def test_keep_the_focus_for_readers_by_keyboard(self, long, desktop):
+        desktop.goto(f"/sessions/{long.id}/")
+        desktop.locator(".fold[data-edge=later]").focus()
+        desktop.keyboard.press("Enter")
+        desktop.locator("#m60").wait_for()
+        assert desktop.locator("#m60:focus").count() == 1
+
+
+class AnAnchor:
+    def test_brings_its_message_into_view_and_marks_it(self, long, page):
+        page.goto(f"/sessions/{long.id}/m/141/?q=message%20141")
+        page.wait_for_timeout(300)
+        assert 0 < page.evaluate(TOP.format(141)) < 400
+        assert page.locator("#m141 mark").inner_text() == "message 141"
+        assert page.locator("#m141[data-target]").count() == 1
+
+    def test_becomes_the_address_when_its_number_is_clicked(self, long, desktop):
+        desktop.goto(f"/sessions/{long.id}/")
+        desktop.locator("#m3 > .at").click()
+        assert desktop.url.endswith(f"/sessions/{long.id}/m/3/")
+        assert desktop.locator("#m3[data-target]").count() == 1
+
+
+class Keys:
+    def test_go_from_message_to_message_and_from_prompt_to_prompt(self, long, desktop):
+        desktop.goto(f"/sessions/{long.id}/")
+        focused = "document.activeElement.id"
+        for key, expected in (("j", "m1"), ("j", "m2"), ("Shift+J", "m4"), ("k", "m3"), ("Shift+K", "m2")):
+            desktop.keyboard.press(key)
+            assert desktop.evaluate(focused) == expected, key
+
+    def test_p_opens_the_parent_at_the_fork_point(self, site, long, desktop):
+        fork = site.store.fork_at(long.id, 41)
+        site.store.append(fork.id, [said("other", "user")])
+        desktop.goto(f"/sessions/{fork.id}/")
+        desktop.keyboard.press("p")
+        desktop.wait_for_url(f"**/sessions/{long.id}/m/40/")
+
+    def test_stand_in_the_help(self, long, desktop):
+        desktop.goto(f"/sessions/{long.id}/")
+        desktop.keyboard.press("?")
+        assert "Next prompt" in desktop.locator("#modal").inner_text()
+
+
+class TheOutline:
+    def test_goes_to_a_prompt_and_follows_the_reader(self, long, desktop):
+        desktop.goto(f"/sessions/{long.id}/")
+        desktop.locator(".outline [data-position='40']").click()
+        desktop.wait_for_timeout(300)
+        assert 0 < desktop.evaluate(TOP.format(40)) < 400
+        desktop.locator(".outline [data-position='40'][aria-current]").wait_for()
+
+    def test_opens_on_the_phone_when_asked_for(self, long, phone):
+        phone.goto(f"/sessions/{long.id}/")
+        assert not phone.locator(".outline").is_visible()
+        phone.get_by_role("link", name="100 prompts").click()
+        phone.locator(".outline [data-position='20']").click()
+        phone.wait_for_timeout(300)
+        assert not phone.locator(".outline").is_visible()
+        assert 0 < phone.evaluate(TOP.format(20)) < 400
+
+
+class AMessage:
+    @pytest.mark.parametrize(
+        ("choice", "expected"), [("Copy text", "**bold** words"), ("Copy JSON", '"content": "**bold** words"')]
+    )
+    def test_is_copied(self, site, desktop, choice, expected):
+        session = site.store.create("demo", [said("**bold** words", "user")])
+        desktop.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        desktop.goto(f"/sessions/{session.id}/")
+        desktop.get_by_role("button", name="Copy #0").click()
+        desktop.get_by_role("menuitem", name=choice).click()
+        desktop.locator("#announcer", has_text="copied").wait_for(state="attached")
+        assert expected in desktop.evaluate("navigator.clipboard.readText()")
+
+    def test_is_forked_from_without_javascript_too(self, long, plain_page):
+        plain_page.goto(f"/sessions/{long.id}/")
+        plain_page.locator("#m4").get_by_role("button", name=re.compile("Fork")).click()
+        assert "fork of message 0" in plain_page.locator(".crumb").inner_text()
+        assert plain_page.locator(".message").count() == 5
+
+
+class ACard:
+    @pytest.fixture
+    def session(self, site):
+        call = {"id": "c", "name": "Bash", "args": {"command": "seq 214"}}
+        output = "\n".join(f"\x1b[3{n % 8}mline {n}\x1b[0m" for n in range(214))
+        messages = [
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c", "content": output},
+        ]
+        return site.store.create("demo", messages)
+
+    def test_unfolds_and_brings_the_rest_in_its_place(self, session, page):
+        page.goto(f"/sessions/{session.id}/")
+        assert not page.locator(".terminal").is_visible()
+        page.locator(".tool > summary").click()
+        assert page.locator(".terminal").inner_text().endswith("line 11")
+        page.get_by_role("link", name="Show all 214 lines").click()
+        page.locator(".terminal", has_text="line 213").wait_for()
+        assert page.url.endswith(f"/sessions/{session.id}/")
+
+    def test_unfolds_without_javascript(self, session, plain_page):
+        plain_page.goto(f"/sessions/{session.id}/")
+        plain_page.locator(".tool > summary").click()
+        plain_page.get_by_role("link", name="Show all 214 lines").click()
+        assert plain_page.locator("body").inner_text().endswith("line 213")
+
+
+class TheHead:
+    def test_renames_in_place(self, site, long, page):
+        page.goto(f"/sessions/{long.id}/")
+        page.get_by_role("link", name="Rename").click()
+        page.get_by_label("Title of the session").fill("Better words")
+        page.keyboard.press("Enter")
+        page.locator("h1", has_text="Better words").wait_for()
+        assert site.store.get(long.id).title == "Better words"
+
+    def test_moves_the_session_to_the_trash_and_offers_undo(self, site, long, page):
+        page.goto(f"/sessions/{long.id}/")
+        page.get_by_role("button", name="Move to the trash").click()
+        page.get_by_role("button", name="Undo").wait_for()
+        assert site.store.get(long.id) is None
+
+    def test_shows_prompts_and_answers_only_when_asked(self, long, page):
+        page.goto(f"/sessions/{long.id}/")
+        page.get_by_role("link", name="Focused").click()
+        page.wait_for_url("**mode=focused**")
+        assert page.get_by_role("link", name="Focused").get_attribute("aria-current") == "true"
+        assert page.locator(".message").count() == 50

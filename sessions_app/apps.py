@@ -1,6 +1,7 @@
 """The Django application."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class SessionsConfig(AppConfig):
@@ -8,3 +9,9 @@ class SessionsConfig(AppConfig):
     label = "forklore"
     verbose_name = "Forklore"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from sessions_app import search_rebuild  # its models are not there any earlier
+
+        # Django remakes tables in migrations, and knows nothing of what is not a model.
+        post_migrate.connect(search_rebuild.after_migrate, sender=self)

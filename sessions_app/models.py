@@ -170,3 +170,48 @@ class Transcript(models.Model):
             models.Index("source", "wanted_parent", condition=~models.Q(wanted_parent=""), name="transcript_wanting"),
             models.Index("source", "external_id", name="transcript_external"),
         ]
+
+
+class SearchDocument(models.Model):
+    """Folded text of a message: on SQLite of one that waits to be indexed, on PostgreSQL of each, under an index."""
+
+    pk = models.CompositePrimaryKey("strand_id", "position")
+    strand = models.ForeignKey(Strand, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    position = models.PositiveIntegerField()
+    text = models.TextField()
+
+
+class SearchLong(models.Model):
+    """A message that is too long to be indexed; every search looks into it."""
+
+    pk = models.CompositePrimaryKey("strand_id", "position")
+    strand = models.ForeignKey(Strand, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    position = models.PositiveIntegerField()
+
+
+class SearchBlock(models.Model):
+    """Numbers for the messages at the positions [16 * number, 16 * number + 16) of a strand in SQLite's index."""
+
+    strand = models.ForeignKey(Strand, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["strand", "number"], name="search_block_place")]
+
+
+class SearchTitle(models.Model):
+    """A session's title, folded."""
+
+    session = models.OneToOneField(Session, models.DO_NOTHING, related_name="+", db_constraint=False)
+    text = models.TextField()
+    waiting = models.BooleanField()  # on SQLite: whether it has yet to be put into the index
+
+    class Meta:
+        indexes = [models.Index("id", condition=models.Q(waiting=True), name="search_title_waiting")]
+
+
+class SearchRebuild(models.Model):
+    """At most one row, and only while the index lacks messages: up to where it has been rebuilt."""
+
+    strand_id = models.BigIntegerField()
+    position = models.BigIntegerField()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sessions_app import bodies
+from sessions_app import bodies, search_index
 from sessions_app.databases import connection
 from sessions_app.projection import project, prompt_text
 from sessions_app.records import Message
@@ -148,6 +148,7 @@ def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) ->
         _open_strand(tail)
     rows = _rows(tail, messages, encoded)
     _insert(tail.strand, rows)
+    search_index.add(tail.strand, tail.count, messages)
     _move_on(tail, rows)
 
 
@@ -216,6 +217,7 @@ def drop_unneeded(of: Sequence[Piece]) -> None:
             # Messages go last, for they may live on other machines than the rest (DESIGN.md, "Past one machine").
             if not needed:
                 cursor.execute("DELETE FROM forklore_strand WHERE id = %s", [strand])
+            search_index.drop(strand, needed)
             cursor.execute("DELETE FROM forklore_message WHERE strand_id = %s AND position >= %s", [strand, needed])
 
 
@@ -279,6 +281,7 @@ def _copy(of: Sequence[Piece], strand: int) -> None:
                 " WHERE strand_id = %s AND position >= %s AND position < %s",
                 [strand, piece.strand, piece.start, piece.stop],
             )
+            search_index.add_copied(strand, piece.start, piece.stop)
 
 
 def _rows(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) -> list[Row]:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from sessions_app import bodies, piece_table
+from sessions_app import bodies, piece_table, search_index
 from sessions_app.databases import connection, current
 from sessions_app.errors import SessionNotFound, VersionConflict
 from sessions_app.piece_table import Tail, key
@@ -54,6 +54,7 @@ class SessionRow:
     agent: str = ""
     turns: int = 0
     version: int = 1
+    saved_title: str | None = None  # as it stands in the database
 
     def record(self, messages: list[Message]) -> SessionRecord:
         return SessionRecord(
@@ -194,11 +195,14 @@ def insert(row: SessionRow) -> None:
     columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
     with connection().cursor() as cursor:
         cursor.execute(f"INSERT INTO forklore_session ({columns}) VALUES ({marks})", [*values.values()])  # noqa: S608
+    search_index.set_title(key(row.id), row.title, new=True)
 
 
 def save(row: SessionRow) -> None:
     """Write what a write of messages changes."""
     _update(row, _changing(row))
+    if row.title != row.saved_title:
+        search_index.set_title(key(row.id), row.title)
 
 
 def save_parent(row: SessionRow) -> None:
@@ -268,6 +272,7 @@ def _row(values: Sequence[Any]) -> SessionRow:
         agent=agent,
         turns=turns,
         version=version,
+        saved_title=title,
     )
 
 

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from sessions_app import bodies, piece_table, session_rows, transcript_rows
+from sessions_app import bodies, piece_table, search_index, session_rows, transcript_rows
 from sessions_app import search as searching
 from sessions_app.databases import connection
 from sessions_app.errors import InvalidLineage, InvalidProject, SessionNotFound
@@ -134,11 +134,13 @@ def rename(id: UUID, title: str) -> None:
     Raises SessionNotFound, and InvalidTitle if nothing is left of the title or too much.
     """
     cleaned = clean_title(title)
-    _change_one(
-        "UPDATE forklore_session SET title = %s, title_source = 'user' WHERE id = %s AND trashed_at IS NULL",
-        [cleaned, key(id)],
-        SessionNotFound(id),
-    )
+    with writing():
+        _change_one(
+            "UPDATE forklore_session SET title = %s, title_source = 'user' WHERE id = %s AND trashed_at IS NULL",
+            [cleaned, key(id)],
+            SessionNotFound(id),
+        )
+        search_index.set_title(key(id), cleaned)
 
 
 def delete(id: UUID) -> None:
@@ -173,6 +175,7 @@ def purge(id: UUID) -> None:
         transcript_rows.leave_tombstone(id)
         with connection().cursor() as cursor:
             cursor.execute("DELETE FROM forklore_session WHERE id = %s", [key(id)])
+        search_index.drop_title(key(id))
         piece_table.drop_unneeded(shown)
 
 

@@ -1,5 +1,65 @@
 """Exact search through titles and bodies: one interface, whatever finds the candidates."""
 
-from sessions_app.search.walk import search
+from __future__ import annotations
 
-__all__ = ["search"]
+from dataclasses import dataclass
+from typing import Any
+
+from sessions_app import search_index
+from sessions_app.errors import InvalidQuery
+from sessions_app.records import SearchHit
+from sessions_app.search.budget import Budget
+from sessions_app.search.indexed import Distinct, Filters, Key, Search
+from sessions_app.session_rows import snapshot
+
+__all__ = ["BUDGET", "Filters", "SearchPage", "search", "search_page"]
+
+BUDGET = 2.0  # seconds that a page waits
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    hits: list[SearchHit]
+    complete: bool  # False when the time was up before all that belongs here was found
+    next: Any | None  # the key to hand back as `after`; None when there are no further hits
+
+
+def search(query: str, limit: int) -> list[SearchHit]:
+    """One hit a session, most recently updated first, at most `limit`. Raises InvalidQuery if the query is empty.
+
+    Exact, however long it takes.
+    """
+    return _found(query, limit, Filters(), "session", None, None)[0]
+
+
+def search_page(
+    query: str,
+    limit: int,
+    *,
+    after: Key | None = None,
+    filters: Filters | None = None,
+    distinct: Distinct = "session",
+    seconds: float | None = BUDGET,
+) -> SearchPage:
+    """A page of at least one hit a time, in the order of `search`, for people: after `seconds` what was found so far.
+
+    With `distinct="message"` a hit for every message that contains the query, under the newest session that shows it.
+    `after` is the `next` of the page before. Raises InvalidQuery, and ValueError for a limit below 1.
+    """
+    if limit < 1:
+        raise ValueError(f"A page has at least one hit, not {limit}.")
+    hits, complete = _found(query, limit + 1, filters or Filters(), distinct, after, seconds)
+    last = hits[limit - 1] if len(hits) > limit else hits[-1] if hits and not complete else None
+    return SearchPage(hits[:limit], complete, last and (last.updated_at, last.id, last.position))
+
+
+def _found(
+    query: str, limit: int, filters: Filters, distinct: Distinct, after: Key | None, seconds: float | None
+) -> tuple[list[SearchHit], bool]:
+    if not query:
+        raise InvalidQuery("A search needs at least one character.")
+    if not limit:
+        return [], True
+    with snapshot():
+        indexed = search_index.complete()
+        return Search(query, filters, distinct, after, Budget(seconds), indexed=indexed).hits(limit)

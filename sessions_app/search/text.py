@@ -8,15 +8,10 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 
+from sessions_app.folding import fold
+
 SNIPPET_LENGTH = 120  # characters
 SNIPPET_LEAD = 30  # characters before the match
-
-
-def fold(text: str) -> str:
-    """The form in which texts are compared: NFC, then full case folding (`STRASSE` and `straße` are one)."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFC", text).casefold()
 
 
 def contains(text: str, folded_query: str) -> bool:

@@ -1,0 +1,68 @@
+"""How long a search may take: looked at between batches, and by the database within a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from django.db import DatabaseError, transaction
+
+from sessions_app.databases import connection, current
+
+_STEPS = 20_000  # of SQLite's machine between two looks at the clock; about a millisecond
+
+
+class OutOfTime(Exception):
+    """The budget is spent; what was found so far stands."""
+
+
+class Budget:
+    def __init__(self, seconds: float | None):
+        self._end = None if seconds is None else monotonic() + seconds
+
+    @property
+    def spent(self) -> bool:
+        return self._end is not None and monotonic() >= self._end
+
+    def check(self) -> None:
+        """Raises OutOfTime."""
+        if self.spent:
+            raise OutOfTime
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        """Ends statements that outlast the budget; raises OutOfTime for one that was."""
+        if self._end is None:
+            yield
+            return
+        try:
+            with _limited(self):
+                yield
+        except DatabaseError:
+            if self.spent:
+                raise OutOfTime from None
+            raise
+
+    @property
+    def milliseconds(self) -> int:
+        return 0 if self._end is None else max(1, int((self._end - monotonic()) * 1000))
+
+
+@contextmanager
+def _limited(budget: Budget) -> Iterator[None]:
+    database = connection()
+    if database.vendor == "sqlite":
+        database.ensure_connection()
+        driver = database.connection
+        driver.set_progress_handler(lambda: budget.spent, _STEPS)
+        try:
+            yield
+        finally:
+            driver.set_progress_handler(None, 0)
+        return
+    # A savepoint, because a statement that was ended leaves its transaction unusable.
+    with transaction.atomic(using=current()), database.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = {budget.milliseconds}")
+        yield
+        cursor.execute("SET LOCAL statement_timeout = 0")

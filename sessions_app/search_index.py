@@ -1,0 +1,278 @@
+"""The search index: which messages and titles may contain a text. Written in the transaction of what it tells of.
+
+Only the writers of the store call this module, and the commands that rebuild and check. Decision 0007 has the reasons.
+
+SQLite: an FTS5 table of trigrams without content. What few messages bring waits, folded, in forklore_searchdocument
+until it is worth a batch; a search looks there too. A document's number is that of its block times BLOCK plus the place
+in it: a block is BLOCK positions of a strand that follow each other. Titles have the negative of their row's id.
+PostgreSQL: folded texts in forklore_searchdocument and forklore_searchtitle under GIN indexes of pg_trgm.
+
+While a row stands in forklore_searchrebuild the index is incomplete: it is kept, but not to be searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sessions_app import bodies
+from sessions_app.databases import connection, current
+from sessions_app.folding import document, fold, storable
+from sessions_app.projection import search_texts
+from sessions_app.records import Message
+
+BLOCK = 16  # messages; numbers of neighbours stay close, and so take a byte or two in the index
+WAITING = 128  # documents that wait at most
+AT_ONCE = 32  # documents of one write that are indexed without waiting
+LONG = 200_000  # characters; longer documents do not wait, for every search would read them
+TOO_LONG = 4_000_000  # characters; documents that are not indexed but looked into by every search
+BATCH = 500  # messages read at once
+OLDEST_SQLITE = (3, 43, 0)  # the first that deletes from an FTS5 table without content
+
+CREATE_SQLITE = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS forklore_search USING fts5("
+    "text, content='', contentless_delete=1, detail='none', tokenize='trigram case_sensitive 1')",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS forklore_search_terms USING fts5vocab('forklore_search', 'row')",
+)
+CREATE_POSTGRESQL = (
+    "CREATE INDEX IF NOT EXISTS forklore_searchdocument_text ON forklore_searchdocument USING gin (text gin_trgm_ops)",
+    "CREATE INDEX IF NOT EXISTS forklore_searchtitle_text ON forklore_searchtitle USING gin (text gin_trgm_ops)",
+)
+
+Document = tuple[int, str]  # position in its strand, and the folded text
+
+_usable: dict[str, bool] = {}  # by alias: whether this SQLite can use the index of that database
+
+
+# Whether there is one
+
+
+def supported() -> bool:
+    """Whether this database can have an index; SQLite before 3.43 cannot."""
+    if connection().vendor != "sqlite":
+        return True
+    from django.db.backends.sqlite3.base import Database
+
+    return Database.sqlite_version_info >= OLDEST_SQLITE
+
+
+def usable() -> bool:
+    """Whether the index can be written here. Asked once a process and database."""
+    alias = current()
+    if alias not in _usable:
+        _usable[alias] = supported() and (connection().vendor != "sqlite" or _has_table())
+    return _usable[alias]
+
+
+def complete() -> bool:
+    """Whether every message and title is in the index, so that it can be searched."""
+    return usable() and not _execute("SELECT 1 FROM forklore_searchrebuild LIMIT 1")
+
+
+def ensure() -> bool:
+    """Make what of the index is missing, as after a migration; False if there are messages it does not hold yet."""
+    if connection().vendor == "sqlite":
+        if supported() and not _has_table():
+            for statement in CREATE_SQLITE:
+                _execute_only(statement)
+            mark_incomplete_unless_empty()
+    else:
+        for statement in CREATE_POSTGRESQL:
+            _execute_only(statement)
+    _usable.pop(current(), None)
+    return not _execute("SELECT 1 FROM forklore_searchrebuild LIMIT 1")
+
+
+def _has_table() -> bool:
+    return bool(_execute("SELECT 1 FROM sqlite_master WHERE name = 'forklore_search_terms'"))
+
+
+def mark_incomplete_unless_empty() -> None:
+    """Say that the index has yet to be built, where there are sessions that it may not hold."""
+    _execute_only(
+        "INSERT INTO forklore_searchrebuild (id, strand_id, position)"
+        " SELECT 1, 0, -1 WHERE EXISTS (SELECT 1 FROM forklore_session) ON CONFLICT DO NOTHING"
+    )
+
+
+def _mark_incomplete() -> None:
+    # An older SQLite writes what this index then does not hold; the next that can use it must not trust it.
+    _execute_only(
+        "INSERT INTO forklore_searchrebuild (id, strand_id, position) VALUES (1, 0, -1)"
+        " ON CONFLICT (id) DO UPDATE SET strand_id = 0, position = -1"
+    )
+
+
+# Messages
+
+
+def add(strand: int, first: int, messages: Sequence[Message]) -> None:
+    """Index messages that were put into a strand from the position `first` on."""
+    if not usable():
+        _mark_incomplete()
+        return
+    add_documents(strand, [(at, document(search_texts(message))) for at, message in enumerate(messages, first)])
+
+
+def add_copied(strand: int, start: int, stop: int) -> None:
+    """Index messages that were copied into a strand at the positions [start, stop)."""
+    for first in range(start, stop, BATCH):
+        rows = _execute(
+            "SELECT body FROM forklore_message WHERE strand_id = %s AND position >= %s AND position < %s"
+            " ORDER BY position",
+            [strand, first, min(first + BATCH, stop)],
+        )
+        add(strand, first, [bodies.decode(body) for (body,) in rows])
+
+
+def add_documents(strand: int, documents: Sequence[Document]) -> None:
+    blank = len(document(()))
+    short = [each for each in documents if blank < len(each[1]) <= TOO_LONG]
+    _add_long(strand, [at for at, text in documents if len(text) > TOO_LONG])
+    if connection().vendor != "sqlite":
+        _write_rows(strand, short)
+    elif len(short) > AT_ONCE or any(len(text) > LONG for _, text in short):
+        _index([(strand, *each) for each in short])
+    elif short and _write_rows(strand, short) >= WAITING:
+        flush()
+
+
+def drop(strand: int, start: int) -> None:
+    """Forget the messages of a strand from the position `start` on."""
+    if not usable():
+        _mark_incomplete()
+        return
+    for table in ("forklore_searchdocument", "forklore_searchlong"):
+        _execute_only(f"DELETE FROM {table} WHERE strand_id = %s AND position >= %s", [strand, start])  # noqa: S608
+    if connection().vendor == "sqlite":
+        _drop_indexed(strand, start)
+
+
+def flush() -> None:
+    """Index what waits. Does nothing on PostgreSQL, where nothing does."""
+    if connection().vendor != "sqlite":
+        return
+    _index(_execute("SELECT strand_id, position, text FROM forklore_searchdocument ORDER BY strand_id, position"))
+    _execute_only("DELETE FROM forklore_searchdocument")
+    titles = _execute("SELECT -id, text FROM forklore_searchtitle WHERE waiting")
+    _insert_numbered(titles)
+    _execute_only("UPDATE forklore_searchtitle SET waiting = 0 WHERE waiting")
+
+
+def _write_rows(strand: int, documents: Sequence[Document]) -> int:
+    """Keep folded texts as rows; on SQLite the number of rows that wait, at least."""
+    insert = "INSERT INTO forklore_searchdocument (strand_id, position, text) VALUES (%s, %s, %s)"
+    if connection().vendor != "sqlite":
+        insert += " ON CONFLICT (strand_id, position) DO UPDATE SET text = EXCLUDED.text"
+    with connection().cursor() as cursor:
+        if len(documents) == 1:
+            cursor.execute(insert, [strand, *documents[0]])
+        else:
+            cursor.executemany(insert, [[strand, *each] for each in documents])
+        if connection().vendor != "sqlite":
+            return 0
+        # SQLite numbers rows from the greatest on, and from 1 again once the table is empty.
+        cursor.execute("SELECT MAX(rowid) FROM forklore_searchdocument")
+        return cursor.fetchone()[0] or 0
+
+
+def _add_long(strand: int, positions: Sequence[int]) -> None:
+    if positions:
+        with connection().cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO forklore_searchlong (strand_id, position) VALUES (%s, %s) ON CONFLICT DO NOTHING",
+                [[strand, position] for position in positions],
+            )
+
+
+def _index(rows: Iterable[tuple[int, int, str]]) -> None:
+    known: dict[tuple[int, int], int] = {}
+    numbered = []
+    for strand, position, text in rows:
+        place = (strand, position // BLOCK)
+        if place not in known:
+            known[place] = _block(*place)
+        numbered.append((known[place] * BLOCK + position % BLOCK, text))
+    _insert_numbered(numbered)
+
+
+def _block(strand: int, number: int) -> int:
+    found = _execute("SELECT id FROM forklore_searchblock WHERE strand_id = %s AND number = %s", [strand, number])
+    return (
+        found
+        or _execute(
+            "INSERT INTO forklore_searchblock (strand_id, number) VALUES (%s, %s) RETURNING id", [strand, number]
+        )
+    )[0][0]
+
+
+def _insert_numbered(rows: Sequence[tuple[int, str]]) -> None:
+    if rows:
+        with connection().cursor() as cursor:
+            cursor.executemany("INSERT INTO forklore_search (rowid, text) VALUES (%s, %s)", rows)
+
+
+def _drop_indexed(strand: int, start: int) -> None:
+    blocks = _execute(
+        "SELECT id, number FROM forklore_searchblock WHERE strand_id = %s AND number >= %s", [strand, start // BLOCK]
+    )
+    for id, number in blocks:
+        first = max(start - number * BLOCK, 0)
+        _execute_only(
+            "DELETE FROM forklore_search WHERE rowid BETWEEN %s AND %s", [id * BLOCK + first, id * BLOCK + BLOCK - 1]
+        )
+        if not first:
+            _execute_only("DELETE FROM forklore_searchblock WHERE id = %s", [id])
+
+
+# Titles
+
+
+def set_title(session: UUID | str, title: str, *, new: bool = False) -> None:
+    """Index a session's title in place of the one it had; `session` as the database's driver takes it."""
+    if not usable():
+        _mark_incomplete()
+        return
+    text = storable(fold(title)) + document(())
+    if connection().vendor != "sqlite":
+        _execute_only(
+            "INSERT INTO forklore_searchtitle (session_id, text, waiting) VALUES (%s, %s, FALSE)"
+            " ON CONFLICT (session_id) DO UPDATE SET text = EXCLUDED.text",
+            [session, text],
+        )
+        return
+    if not new:
+        _drop_indexed_title(session)
+    ((id,),) = _execute(
+        "INSERT INTO forklore_searchtitle (session_id, text, waiting) VALUES (%s, %s, 1)"
+        " ON CONFLICT (session_id) DO UPDATE SET text = excluded.text, waiting = 1 RETURNING id",
+        [session, text],
+    )
+    if not id % WAITING:
+        flush()
+
+
+def drop_title(session: UUID | str) -> None:
+    if not usable():
+        _mark_incomplete()
+        return
+    if connection().vendor == "sqlite":
+        _drop_indexed_title(session)
+    _execute_only("DELETE FROM forklore_searchtitle WHERE session_id = %s", [session])
+
+
+def _drop_indexed_title(session: UUID | str) -> None:
+    for id, waiting in _execute("SELECT id, waiting FROM forklore_searchtitle WHERE session_id = %s", [session]):
+        if not waiting:
+            _execute_only("DELETE FROM forklore_search WHERE rowid = %s", [-id])
+
+
+def _execute(statement: str, parameters: Sequence[object] = ()) -> list[tuple]:
+    with connection().cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
+def _execute_only(statement: str, parameters: Sequence[object] = ()) -> None:
+    with connection().cursor() as cursor:
+        cursor.execute(statement, parameters)

@@ -1,0 +1,165 @@
+"""Whatever was written, and while others write: a search gives what brute force gives, in the same order.
+
+FORKLORE_LONG=1 asks some thousands of questions more.
+"""
+
+import os
+import random
+import threading
+
+import pytest
+
+from sessions_app import databases, search, search_index, search_rebuild
+from sessions_app.search import walk
+from sessions_app.store import snapshot
+from tests.builders import a_message, a_session
+
+from .corpora import Reference, change, queries
+
+LONG = os.environ.get("FORKLORE_LONG") == "1"
+WRITES, QUERIES, ROUNDS = (150, 600, 8) if LONG else (60, 220, 2)
+
+
+def found(hits):
+    return [(hit.id, hit.position) for hit in hits]
+
+
+@pytest.fixture(params=["as it is", "indexed at once", "few are many"])
+def thresholds(request, monkeypatch):
+    """The sizes at which the index changes its ways, as they are and so small that every way is taken."""
+    from sessions_app.search import indexed, postgresql, sqlite
+
+    if request.param == "indexed at once":
+        monkeypatch.setattr(search_index, "AT_ONCE", 0)
+        monkeypatch.setattr(search_index, "TOO_LONG", 300)
+    if request.param == "few are many":
+        monkeypatch.setattr(search_index, "WAITING", 3)
+        for module in (sqlite, postgresql):
+            monkeypatch.setattr(module, "FEW", 2)
+        monkeypatch.setattr(sqlite, "GRAMS_OF_FEW", 1)
+        monkeypatch.setattr(indexed, "FIRST_READ", 5)
+        monkeypatch.setattr(indexed, "FIRST_STRANDS", 1)
+        monkeypatch.setattr(indexed, "WINDOW", (2, 4))
+
+
+class Exactness:
+    @pytest.mark.parametrize("seed", range(ROUNDS))
+    def test_every_answer_is_that_of_brute_force(self, the_store, thresholds, seed):
+        choose, ids = random.Random(seed), []
+        for _ in range(WRITES):
+            change(the_store, choose, ids)
+        reference = Reference(the_store)
+
+        for query in queries(choose, reference.sessions, QUERIES):
+            limit = choose.choice((1, 3, 1000))
+            assert found(the_store.search(query, limit)) == reference.answer(query, limit), ascii(query)
+
+    def test_hits_tell_what_the_walk_tells(self, the_store):
+        choose, ids = random.Random(7), []
+        for _ in range(WRITES):
+            change(the_store, choose, ids)
+
+        for query in queries(choose, Reference(the_store).sessions, QUERIES // 2):
+            with snapshot():
+                assert the_store.search(query, 9) == walk.search(query, 9), ascii(query)
+
+    def test_holds_while_others_write(self, the_store, either_database):
+        ids, choose = [], random.Random(11)
+        for _ in range(WRITES // 2):
+            change(the_store, choose, ids)
+        errors = []
+
+        def write(seed):
+            own, mine = random.Random(seed), []
+            with databases.using(either_database):
+                try:
+                    for _ in range(WRITES):
+                        change(the_store, own, mine)
+                except Exception as error:  # whatever it is, the test must tell
+                    errors.append(error)
+                finally:
+                    databases.close(either_database)
+
+        writers = [threading.Thread(target=write, args=[seed]) for seed in (1, 2)]
+        for writer in writers:
+            writer.start()
+        for _ in range(ROUNDS * 5):
+            with snapshot():  # both look at one state of the database
+                reference = Reference(the_store)
+                for query in queries(choose, reference.sessions, 6):
+                    assert found(the_store.search(query, 9)) == reference.answer(query, 9), ascii(query)
+        for writer in writers:
+            writer.join()
+        assert errors == []
+        assert list(search_rebuild.problems()) == []
+
+
+class Pages:
+    def test_follow_each_other_without_gap_or_double(self, the_store):
+        choose, ids = random.Random(3), []
+        for _ in range(WRITES):
+            change(the_store, choose, ids)
+
+        for query in ("e", "the", "import", "self", "ß", "the import", "database"):
+            for distinct in ("session", "message"):
+                whole = search.search_page(query, 10_000, distinct=distinct)
+                hits, after = [], None
+                while True:
+                    page = search.search_page(query, 3, distinct=distinct, after=after)
+                    hits += page.hits
+                    after = page.next
+                    if after is None:
+                        break
+                assert found(hits) == found(whole.hits)
+                assert whole.complete
+                assert whole.next is None
+
+    def test_by_message_list_every_message_once_under_its_newest_session(self, the_store):
+        parent = a_session(the_store, "needle one", "hay", "needle two")
+        fork = the_store.fork_at(parent.id, 2)
+        the_store.append(fork.id, [a_message("needle three")])
+
+        hits = search.search_page("needle", 9, distinct="message").hits
+
+        assert [(hit.id, hit.position, hit.shared_with) for hit in hits] == [
+            (fork.id, 0, 1),
+            (fork.id, 2, 0),
+            (parent.id, 2, 0),
+        ]
+
+    def test_say_when_the_time_was_up(self, the_store):
+        a_session(the_store, *["hay"] * 100)
+
+        page = search.search_page("hay", 9, seconds=0)
+
+        assert (page.hits, page.complete, page.next) == ([], False, None)
+        assert search.search_page("hay", 9).complete
+
+    def test_keep_to_the_filters(self, the_store):
+        from sessions_app.models import Kind, Session
+
+        old = a_session(the_store, "needle", "needle and hay", project="old")
+        new = a_session(the_store, "needle", project="new")
+        in_old = search.Filters(sessions=Session.objects.filter(project__name="old"))
+        answers = search.Filters(kinds=frozenset({Kind.ANSWER}))
+        nowhere = search.Filters(sessions=Session.objects.none())
+
+        assert found(search.search_page("needle", 9, filters=in_old).hits) == [(old.id, 0)]
+        assert found(search.search_page("needle", 9, filters=answers).hits) == [(old.id, 1)]
+        assert found(search.search_page("needle", 9).hits) == [(new.id, 0), (old.id, 0)]
+        assert search.search_page("needle", 9, filters=nowhere).hits == []
+
+
+class Rebuilding:
+    def test_brings_the_same_index_back(self, the_store):
+        choose, ids = random.Random(5), []
+        for _ in range(WRITES):
+            change(the_store, choose, ids)
+        reference = Reference(the_store)
+
+        assert search_rebuild.rebuild() > 0
+
+        assert search_index.complete()
+        assert list(search_rebuild.problems()) == []
+        for query in queries(choose, reference.sessions, QUERIES // 4):
+            assert found(the_store.search(query, 99)) == reference.answer(query, 99), ascii(query)

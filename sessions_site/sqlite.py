@@ -7,7 +7,7 @@ so the pysqlite3 wheel, which carries a newer one, stands in for the standard li
 import contextlib
 import sys
 from functools import partial
-from types import ModuleType
+from typing import Any
 
 SAFE_VERSION = (3, 51, 3)
 
@@ -34,7 +34,7 @@ def prefer_newer_sqlite() -> None:
 LIMITS = {"COLUMN": (2, 2_000), "VARIABLE_NUMBER": (9, 32_766)}
 
 
-def _add_limits(module: ModuleType) -> None:
+def _add_limits(module: Any) -> None:
     """Django 6.1 asks a connection for its limits, which the standard library's tells since Python 3.11."""
     if hasattr(module.Connection, "getlimit"):
         return
@@ -50,7 +50,7 @@ def _add_limits(module: ModuleType) -> None:
     module.connect = partial(module.connect, factory=Connection)
 
 
-def _compile_options(module: ModuleType) -> list[tuple[str]]:
+def _compile_options(module: Any) -> list[tuple[str]]:
     with contextlib.closing(module.connect(":memory:")) as connection:
         return connection.execute("PRAGMA compile_options").fetchall()
 

@@ -14,11 +14,11 @@ function highlight(message) {
   message.toggleAttribute("data-target", true);
 }
 
-// Messages near to the one that comes into view are drawn for the first time then, and push it away; hence twice.
-function arrive(message) {
+// Messages near to the one that comes into view are drawn for the first time then, and push it away; hence again.
+function arrive(message, frames = 8) {
   message.focus({ preventScroll: true });
   message.scrollIntoView({ block: "start" });
-  requestAnimationFrame(() => requestAnimationFrame(() => message.scrollIntoView({ block: "start" })));
+  if (frames) requestAnimationFrame(() => arrive(message, frames - 1));
 }
 
 // Goes to a message of this page; false if it is not loaded.

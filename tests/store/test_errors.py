@@ -19,7 +19,7 @@ from sessions_app.errors import (
 from sessions_app.records import ImportBatch, ImportState, Origin, ParentLink
 from tests.builders import a_message, a_session
 
-from .storage import content
+from .storage import SYNC_DOOR, content
 
 MISSING = UUID("00000000-0000-4000-8000-000000000000")
 BAD = [a_message("new"), {"content": float("nan")}]
@@ -97,6 +97,7 @@ CALLS = {
 
 
 class AFailedCall:
+    @SYNC_DOOR
     @pytest.mark.parametrize("name", CALLS)
     def test_changes_nothing(self, the_store, settings, name):
         expected, call = CALLS[name]

@@ -7,6 +7,8 @@ import pytest
 from sessions_app.errors import InvalidLineage, InvalidProject, SessionNotFound
 from tests.builders import a_message, a_session, texts
 
+from .storage import SYNC_DOOR
+
 
 class Forking:
     def test_makes_a_child_that_holds_the_messages(self, the_store):
@@ -163,6 +165,7 @@ class AChild:
         found = [texts(the_store.get(child.id))[-1] for child in children]
         assert found == [f"way {number}" for number in range(5)]
 
+    @SYNC_DOOR
     def test_of_a_long_line_of_forks_shows_all_of_them(self, the_store):
         session, expected = a_session(the_store, "0"), ["0"]
         for number in range(1, 60):

@@ -223,6 +223,7 @@ class TheSizeLimit:
         session = a_session(the_store, *["x" * 900] * 20)
         assert the_store.get(session.id).message_count == 20
 
+    @SYNC_DOOR
     def test_leaves_room_for_a_message_of_some_megabytes(self, the_store):
         session = a_session(the_store, "ä" * 2_000_000)
         assert texts(the_store.get(session.id)) == ["ä" * 2_000_000]

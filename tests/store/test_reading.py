@@ -7,6 +7,8 @@ import pytest
 from sessions_app.errors import SessionNotFound
 from tests.builders import a_message, a_session
 
+from .storage import SYNC_DOOR
+
 TEXTS = [f"text {number}" for number in range(10)]
 
 
@@ -26,6 +28,7 @@ class Getting:
 
 
 class AWindow:
+    @SYNC_DOOR
     @pytest.mark.parametrize("forked", [False, True])
     @pytest.mark.parametrize(
         ("start", "stop"),

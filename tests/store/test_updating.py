@@ -7,6 +7,8 @@ import pytest
 from sessions_app.errors import SessionNotFound, VersionConflict
 from tests.builders import a_message, a_session, texts
 
+from .storage import SYNC_DOOR
+
 LISTS = [[], ["one"], ["one", "two", "three", "four"], ["one", "TWO", "three"], ["zero", "one"]]
 
 
@@ -15,6 +17,7 @@ def messages_of(given):
 
 
 class Updating:
+    @SYNC_DOOR
     @pytest.mark.parametrize("before", LISTS)
     @pytest.mark.parametrize("after", LISTS)
     def test_replaces_all_messages(self, the_store, before, after):

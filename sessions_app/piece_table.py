@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sessions_app import bodies, search_index
 from sessions_app.databases import connection
-from sessions_app.projection import project, prompt_text
+from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
 
 PIECE_LIMIT = 48  # of a session; more make reading slower than a copy is dear
@@ -146,9 +146,10 @@ def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) ->
         return
     if tail.strand is None:
         _open_strand(tail)
-    rows = _rows(tail, messages, encoded)
+    projections = [project(message) for message in messages]
+    rows = _rows(tail, messages, encoded, projections)
     _insert(tail.strand, rows)
-    search_index.add(tail.strand, tail.count, messages)
+    search_index.add(tail.strand, tail.count, projections)
     _move_on(tail, rows)
 
 
@@ -248,22 +249,21 @@ def _claim(session: UUID, piece: Piece) -> None:
         )
 
 
-def _open_strand(tail: Tail) -> None:
+def _open_strand(tail: Tail) -> int:
     of = pieces(tail.session, tail.count)
     flatten = len(of) >= PIECE_LIMIT
     if flatten:
         forget(tail.session)
-    tail.strand = _new_strand(tail.session, 0 if flatten else tail.count, b"" if flatten else tail.digest)
+    tail.strand = strand = _new_strand(tail.session, 0 if flatten else tail.count, b"" if flatten else tail.digest)
     if flatten:
-        _copy(of, tail.strand)
+        _copy(of, strand)
         drop_unneeded(of)
+    return strand
 
 
 def _new_strand(session: UUID, start: int, digest: bytes) -> int:
     with connection().cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO forklore_strand (start, base_digest) VALUES (%s, %s) RETURNING id", [start, digest]
-        )
+        cursor.execute("INSERT INTO forklore_strand (start, base_digest) VALUES (%s, %s) RETURNING id", [start, digest])
         (strand,) = cursor.fetchone()
         cursor.execute(
             "INSERT INTO forklore_piece (session_id, start, stop, strand_id) VALUES (%s, %s, NULL, %s)",
@@ -284,15 +284,17 @@ def _copy(of: Sequence[Piece], strand: int) -> None:
             search_index.add_copied(strand, piece.start, piece.stop)
 
 
-def _rows(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) -> list[Row]:
+def _rows(
+    tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes], projections: Sequence[Projection]
+) -> list[Row]:
     rows, size, prompt_count = [], tail.size, tail.prompts
     digests = bodies.chain(tail.digest, encoded)
     for position, (message, body, digest) in enumerate(zip(messages, encoded, digests, strict=True), tail.count):
-        kind = project(message).kind
+        kind = projections[position - tail.count].kind
         size += len(body)
         prompt_count += kind == 1
         rows.append(Row(position, kind, size, prompt_count, digest, body))
-        if tail.first_prompt is None and prompt_text(message):
+        if tail.first_prompt is None and kind == 1 and prompt_text(message):
             tail.first_prompt = position
     return rows
 
@@ -302,7 +304,10 @@ def _insert(strand: int | None, rows: Sequence[Row]) -> None:
         cursor.executemany(
             "INSERT INTO forklore_message (strand_id, position, kind, size_total, prompt_total, digest, body)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [[strand, row.position, row.kind, row.size_total, row.prompt_total, row.digest, row.body.decode()] for row in rows],
+            [
+                [strand, row.position, row.kind, row.size_total, row.prompt_total, row.digest, row.body.decode()]
+                for row in rows
+            ],
         )
 
 

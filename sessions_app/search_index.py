@@ -18,8 +18,7 @@ from uuid import UUID
 from sessions_app import bodies
 from sessions_app.databases import connection, current
 from sessions_app.folding import document, fold, storable
-from sessions_app.projection import search_texts
-from sessions_app.records import Message
+from sessions_app.projection import Projection, project, texts_in
 
 BLOCK = 16  # messages; numbers of neighbours stay close, and so take a byte or two in the index
 WAITING = 128  # documents that wait at most
@@ -32,7 +31,7 @@ OLDEST_SQLITE = (3, 43, 0)  # the first that deletes from an FTS5 table without 
 CREATE_SQLITE = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS forklore_search USING fts5("
     "text, content='', contentless_delete=1, detail='none', tokenize='trigram case_sensitive 1')",
-    "CREATE VIRTUAL TABLE IF NOT EXISTS forklore_search_terms USING fts5vocab('forklore_search', 'row')",
+    "CREATE VIRTUAL TABLE IF NOT EXISTS forklore_search_terms USING fts5vocab('forklore_search', 'instance')",
 )
 CREATE_POSTGRESQL = (
     "CREATE INDEX IF NOT EXISTS forklore_searchdocument_text ON forklore_searchdocument USING gin (text gin_trgm_ops)",
@@ -106,12 +105,12 @@ def _mark_incomplete() -> None:
 # Messages
 
 
-def add(strand: int, first: int, messages: Sequence[Message]) -> None:
+def add(strand: int, first: int, projections: Iterable[Projection]) -> None:
     """Index messages that were put into a strand from the position `first` on."""
     if not usable():
         _mark_incomplete()
         return
-    add_documents(strand, [(at, document(search_texts(message))) for at, message in enumerate(messages, first)])
+    add_documents(strand, [(at, document(texts_in(each))) for at, each in enumerate(projections, first)])
 
 
 def add_copied(strand: int, start: int, stop: int) -> None:
@@ -122,7 +121,7 @@ def add_copied(strand: int, start: int, stop: int) -> None:
             " ORDER BY position",
             [strand, first, min(first + BATCH, stop)],
         )
-        add(strand, first, [bodies.decode(body) for (body,) in rows])
+        add(strand, first, [project(bodies.decode(body)) for (body,) in rows])
 
 
 def add_documents(strand: int, documents: Sequence[Document]) -> None:

@@ -12,7 +12,7 @@ from sessions_app.projection.leaves import leaves
 from sessions_app.projection.parts import UNREADABLE, Kind, Part, PartKind, Projection
 from sessions_app.projection.values import text_of, unknown
 
-__all__ = ("UNREADABLE", "Kind", "Part", "PartKind", "Projection", "project", "prompt_text", "search_texts")
+__all__ = ("UNREADABLE", "Kind", "Part", "PartKind", "Projection", "project", "prompt_text", "search_texts", "texts_in")
 
 
 def project(message: dict[str, Any]) -> Projection:
@@ -36,8 +36,13 @@ def search_texts(message: dict[str, Any]) -> tuple[str, ...]:
     Lines of settings that a tool repeats in every session (Codex's turn_context, Claude Code's permission-mode) have
     none, and neither has what a transcript only keeps for its program, such as Claude Code's toolUseResult.
     """
+    return texts_in(project(message))
+
+
+def texts_in(projection: Projection) -> tuple[str, ...]:
+    """What search_texts says of the message that was projected."""
     found = []
-    for part in project(message).parts:
+    for part in projection.parts:
         if part.text:
             found.append(part.text)
         if part.tool_name:

@@ -22,6 +22,7 @@ from sessions_app.piece_table import Piece
 from sessions_app.projection import prompt_text, search_texts
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.records import SearchHit
+from sessions_app.search.bodies import may_contain
 from sessions_app.search.budget import Budget, OutOfTime
 from sessions_app.search.candidates import Candidates, Finder, NoFinder
 from sessions_app.search.postgresql import TrigramFinder
@@ -270,6 +271,8 @@ class _Strand:
     def _verified(self, positions: Sequence[int]) -> Iterator[tuple[int, str]]:
         folded = self._search.folded
         for position, body in _bodies(self._strand, positions, self._search.filters.kinds):
+            if not may_contain(body, folded):
+                continue
             for text in search_texts(bodies.decode(body)):
                 if contains(text, folded):
                     yield position, text

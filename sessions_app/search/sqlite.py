@@ -14,7 +14,8 @@ PROBE = 100  # documents looked at to tell how common a trigram is
 PROBED = 24  # trigrams of a query, at most, of which that is asked
 GRAMS_OF_FEW = 5  # trigrams that are looked up together; each costs reading its list,
 GRAMS_OF_MANY = 16  # and spares verifying messages
-TERMS = 400  # trigrams that a query of one or two characters may begin
+TERMS_OF_FEW = 24  # trigrams that a query of one or two characters may begin: each is a question, and a list to read
+TERMS_OF_MANY = 400
 _REMEMBERED = 20_000  # trigrams
 
 _WORTH = 30  # times the documents of the rarest trigram: one in more costs more to read than it spares
@@ -28,17 +29,17 @@ class Fts5Finder:
         self._grams: list[str] | None = None
 
     def few(self) -> Candidates | None:
-        if len(self._query) < 3:
+        expression = self._all_of(GRAMS_OF_FEW) if len(self._query) >= 3 else self._any_of_terms(TERMS_OF_FEW)
+        if expression is None:
             return None
-        expression = self._all_of(GRAMS_OF_FEW)
-        numbers = _execute(
+        numbers = expression and _execute(
             "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s LIMIT %s", [expression, FEW + 1]
         )
         return None if len(numbers) > FEW else self._candidates(numbers)
 
     def many(self) -> Candidates | None:
         if len(self._query) < 3:
-            expression = self._any_of_terms()
+            expression = self._any_of_terms(TERMS_OF_MANY)
             if expression is None:
                 return None
         else:
@@ -54,19 +55,17 @@ class Fts5Finder:
     def in_strands(self, strands: Sequence[int]) -> Candidates | None:
         return None
 
-    def _candidates(self, numbers: list[tuple[int]]) -> Candidates:
+    def _candidates(self, numbers: Sequence[tuple[int]]) -> Candidates:
         found = Candidates(titles=[-number for (number,) in numbers if number < 0])
-        found.titles += [
-            id
-            for (id,) in _execute(
-                "SELECT id FROM forklore_searchtitle WHERE waiting AND instr(text, %s) > 0", [self._query]
-            )
-        ]
         found.add(_places([number for (number,) in numbers if number > 0]))
-        found.add(
-            _execute("SELECT strand_id, position FROM forklore_searchdocument WHERE instr(text, %s) > 0", [self._query])
+        waiting = _execute(
+            "SELECT 0, id FROM forklore_searchtitle WHERE waiting AND instr(text, %s) > 0"
+            " UNION ALL SELECT strand_id, position FROM forklore_searchdocument WHERE instr(text, %s) > 0"
+            " UNION ALL SELECT strand_id, position FROM forklore_searchlong",
+            [self._query, self._query],
         )
-        found.add(_execute("SELECT strand_id, position FROM forklore_searchlong"))
+        found.titles += [id for strand, id in waiting if not strand]
+        found.add([place for place in waiting if place[0]])
         return found.sort()
 
     def _all_of(self, limit: int) -> str:
@@ -74,13 +73,19 @@ class Fts5Finder:
             self._grams = _rarest_first(self._query)
         return " AND ".join(map(_quoted, self._grams[:limit]))
 
-    def _any_of_terms(self) -> str | None:
-        """All trigrams that begin with the query; "" if there are none, None if they are too many."""
-        terms = _execute(
-            "SELECT term FROM forklore_search_terms WHERE term >= %s AND term < %s LIMIT %s",
-            [self._query, self._query + "\U0010ffff", TERMS + 1],
-        )
-        return None if len(terms) > TERMS else " OR ".join(_quoted(term) for (term,) in terms)
+    def _any_of_terms(self, limit: int) -> str | None:
+        """All trigrams that begin with the query; "" if there are none, None if they are more than the limit."""
+        terms: list[str] = []
+        last = self._query
+        # One after the other, because to list them would read all of their documents.
+        while found := _execute(
+            "SELECT term FROM forklore_search_terms WHERE term > %s AND term < %s LIMIT 1",
+            [last, self._query + "\U0010ffff"],
+        ):
+            terms += [last := found[0][0]]
+            if len(terms) > limit:
+                return None
+        return " OR ".join(map(_quoted, terms))
 
 
 def _rarest_first(query: str) -> list[str]:

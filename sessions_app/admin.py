@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -33,7 +35,7 @@ class TrashedFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
         return [("live", "Live"), ("trash", "In the trash")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet:
         if self.value() == "live":
             return queryset.live()
         return queryset.trashed() if self.value() == "trash" else queryset
@@ -47,7 +49,7 @@ class ProjectAdmin(ReadOnlyAdmin):
     readonly_fields = ("page",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).with_figures().recently_active_first()
+        return Project.objects.with_figures().recently_active_first()
 
     @admin.display(ordering="session_count")
     def sessions(self, project: Project) -> int:
@@ -112,9 +114,9 @@ class SessionAdmin(ReadOnlyAdmin):
     list_per_page = 50
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).with_fork_count().newest_first()
+        return Session.objects.with_fork_count().newest_first()
 
-    def get_search_results(self, request: HttpRequest, queryset: QuerySet, search_term: str) -> tuple[QuerySet, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet, bool]:
         found, duplicates = super().get_search_results(request, queryset, search_term)
         term = search_term.strip()
         return (found | queryset.with_id_prefix(term) if len(term) >= 4 else found), duplicates

@@ -184,8 +184,9 @@ class AsyncStore:
     def _close(self) -> None:
         from sessions_app import opening
 
-        for threads in {self._writers, self._readers} - {None}:
-            threads.shutdown(wait=True)
+        for threads in {self._writers, self._readers}:
+            if threads:
+                threads.shutdown(wait=True)
         self._writers = self._readers = None
         for connection in self._connections:
             connection.inc_thread_sharing()  # its thread is gone; it may be closed from this one

@@ -7,13 +7,17 @@ shows it. Decision 0001 has the reasons and figures.
 """
 
 import uuid
+from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.utils import timezone
 
+from sessions_app.projection import Kind
 from sessions_app.querysets import ProjectQuerySet, SessionQuerySet
 
-UNCONSTRAINED = {"db_constraint": False, "db_index": False}
+KINDS = [(kind.value, kind.name.replace("_", " ").title()) for kind in Kind]
+UNCONSTRAINED: dict[str, Any] = {"db_constraint": False, "db_index": False}
 
 
 class Project(models.Model):
@@ -25,7 +29,7 @@ class Project(models.Model):
     session_count: int  # this and the next three only after with_figures()
     fork_count: int
     size_bytes: int
-    last_activity: object
+    last_activity: datetime | None
 
     def __str__(self) -> str:
         return self.name
@@ -73,6 +77,7 @@ class Session(models.Model):
     objects = SessionQuerySet.as_manager()
 
     fork_count: int  # only after with_fork_count()
+    sort_key: Any  # only after sorted_by()
 
     class Meta:
         indexes = [
@@ -104,26 +109,13 @@ class Piece(models.Model):
     stop = models.PositiveIntegerField(null=True)
 
 
-class Kind(models.IntegerChoices):
-    """What a message mostly is, kept beside it so that a list of prompts reads no bodies."""
-
-    OTHER = 0
-    PROMPT = 1
-    ANSWER = 2
-    THINKING = 3
-    TOOL_CALL = 4
-    TOOL_RESULT = 5
-    IMAGE = 6
-    NOTICE = 7
-    UNREADABLE = 8
-
-
 class Message(models.Model):
     # Keyed by strand with no constraint to or from it, so that it can be distributed by strand (DESIGN.md).
     pk = models.CompositePrimaryKey("strand_id", "position")
     strand = models.ForeignKey(Strand, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
     position = models.PositiveIntegerField()
-    kind = models.PositiveSmallIntegerField(choices=Kind, default=Kind.OTHER)
+    # What it mostly is, so that a list of prompts reads no bodies.
+    kind = models.PositiveSmallIntegerField(choices=KINDS, default=Kind.OTHER)
     # The next three tell of this message and all before it, so that a fork at any position reads one row.
     size_total = models.PositiveBigIntegerField()  # bytes of bodies
     prompt_total = models.PositiveIntegerField()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import models
 from django.db.models import Count, F, Max, Q, Sum, Value
 from django.db.models.functions import Coalesce, Lower
 
+if TYPE_CHECKING:
+    from sessions_app.models import Project, Session  # noqa: F401
+
 LIVE = Q(trashed_at__isnull=True)
 
 
-class ProjectQuerySet(models.QuerySet):
+class ProjectQuerySet(models.QuerySet["Project"]):
     def with_figures(self) -> ProjectQuerySet:
         """Adds session_count, fork_count, size_bytes and last_activity (None for an empty project) of live sessions."""
         live = Q(sessions__trashed_at__isnull=True)
@@ -46,7 +50,7 @@ class ProjectQuerySet(models.QuerySet):
         return self.filter(name__icontains=part)
 
 
-class SessionQuerySet(models.QuerySet):
+class SessionQuerySet(models.QuerySet["Session"]):
     def live(self) -> SessionQuerySet:
         return self.filter(LIVE)
 
@@ -72,7 +76,7 @@ class SessionQuerySet(models.QuerySet):
 
     def with_fork_count(self) -> SessionQuerySet:
         """Adds fork_count: live children of any relation but sub-agents."""
-        forks = self.model.objects.live().filter(parent=models.OuterRef("pk")).exclude(relation="subagent")
+        forks = SessionQuerySet(self.model).live().filter(parent=models.OuterRef("pk")).exclude(relation="subagent")
         count = forks.order_by().values("parent").annotate(number=Count("*")).values("number")
         return self.annotate(fork_count=Coalesce(models.Subquery(count), Value(0)))
 

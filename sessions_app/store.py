@@ -442,7 +442,7 @@ def _link_waiting_for(origin: Origin) -> None:
                 if _link(child, link) and link.prefix_needed:
                     arrived.append(child)
             except InvalidLineage:  # a cycle, made up by somebody; it must not keep the parent's messages out
-                transcript_rows.stop_waiting(transcript_rows.find(child))
+                transcript_rows.stop_waiting_for(child)
 
 
 def _link(child: Origin, link: ParentLink) -> bool:

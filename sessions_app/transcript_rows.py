@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -45,7 +46,9 @@ def save(origin: Origin, session: UUID, state: ImportState) -> None:
     values = {name: getattr(state, name) for name in _NUMBERS}
     # As JSON in ASCII, for a path may hold bytes that are no characters, and the detail whatever an importer needs.
     texts = {"path": json.dumps(state.path), "detail": json.dumps(state.detail)}
-    Transcript.objects.update_or_create(**_columns(origin), defaults={"session_id": session, **values, **texts})
+    defaults: dict[str, Any] = {"session_id": session, **values, **texts}
+    identity: dict[str, Any] = {**_columns(origin)}
+    Transcript.objects.update_or_create(defaults=defaults, **identity)
 
 
 def wait(known: Known, link: ParentLink) -> None:
@@ -56,6 +59,11 @@ def wait(known: Known, link: ParentLink) -> None:
 
 def stop_waiting(known: Known) -> None:
     Transcript.objects.filter(pk=known.pk).update(wanted_parent="", wanted_link="")
+
+
+def stop_waiting_for(child: Origin) -> None:
+    if known := find(child):
+        stop_waiting(known)
 
 
 def waiting_for(parent: Origin) -> list[tuple[Origin, ParentLink]]:

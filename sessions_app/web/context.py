@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
 
 from sessions_app.models import Project, Session
 from sessions_app.web.formats import distinct_names
@@ -31,7 +32,7 @@ class Choice:
 
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a part of the page; going back and forth asks for all of it."""
-    htmx = request.htmx
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # by django-htmx's middleware
     return bool(htmx) and htmx.request_type != "full" and not htmx.history_restore_request
 
 

@@ -84,7 +84,7 @@ class ListForm(forms.Form):
         return word, text.startswith("-")
 
     def clean(self) -> dict:
-        data = super().clean()
+        data = super().clean() or {}
         if data.get("after") and "sort" in data:
             try:
                 data["after"] = Cursor.parse(data["after"], SORTS[data["sort"][0]][0])

@@ -31,7 +31,7 @@ def content_security_policy(get_response):
             return _with_headers(await get_response(request))
     else:
 
-        def answer(request):
+        def answer(request):  # type: ignore[misc]  # the same middleware for both kinds of server
             return _with_headers(get_response(request))
 
     return answer

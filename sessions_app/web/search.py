@@ -15,8 +15,8 @@ from django.views.decorators.http import require_safe
 
 from sessions_app import store
 from sessions_app.errors import SessionNotFound
-from sessions_app.models import Kind, Session
-from sessions_app.projection import project
+from sessions_app.models import Session
+from sessions_app.projection import Kind, project
 from sessions_app.records import SearchHit
 from sessions_app.search.text import find_all
 from sessions_app.web.context import address, wants_fragment

@@ -14,7 +14,8 @@ from itertools import groupby
 from uuid import UUID
 
 from sessions_app import store
-from sessions_app.models import Kind, Session
+from sessions_app.models import Session
+from sessions_app.projection import Kind
 from sessions_app.web.formats import agent_name
 from sessions_app.web.rendering.blocks import Drawing, Entry, Group, Item, entry
 from sessions_app.web.rendering.text import counted

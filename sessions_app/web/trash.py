@@ -51,4 +51,5 @@ def trash(request: HttpRequest) -> HttpResponse:
 
 
 def _days_left(session: Session) -> int:
+    assert session.trashed_at  # by the queryset
     return days_left(session.trashed_at, settings.FORKLORE_TRASH_DAYS, timezone.now())

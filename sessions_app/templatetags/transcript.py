@@ -15,7 +15,7 @@ register = template.Library()
 ROLE_ICONS = {"person": "person", "agent": "assistant", "system": "system", "tool": "tool", "quiet": "notice"}
 STATE_ICONS = {"ok": "tick", "failed": "close", "stopped": "stopped", "waiting": "running"}
 TODO_ICONS = {"done": "tick", "now": "right", "open": "plus", "dropped": "close", "asked": "person"}
-RELATION_WORDS = {
+RELATION_WORDS: dict[str, str] = {
     Relation.FORK: "fork of",
     Relation.SUBAGENT: "sub-agent of",
     Relation.COMPACTION: "history before the compaction of",
@@ -47,7 +47,7 @@ def todo_icon(state: str) -> str:
 
 @register.filter
 def relation_words(session: Session) -> str:
-    return RELATION_WORDS.get(session.relation, "follows")
+    return RELATION_WORDS.get(session.relation or "", "follows")
 
 
 @register.filter

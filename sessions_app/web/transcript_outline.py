@@ -46,4 +46,4 @@ def outline(session: Session, position: int) -> Outline:
 def _forks_by_prompt(session: Session, places: list[int]) -> Counter[int]:
     children = Session.objects.live().without_subagents().children_of(session.id)
     points = children.filter(fork_point__gt=0).values_list("fork_point", flat=True)[:FORKS_LIMIT]
-    return Counter(bisect_right(places, point - 1) - 1 for point in points)
+    return Counter(bisect_right(places, (point or 0) - 1) - 1 for point in points)

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sessions_app.models import Session
 from sessions_app.titles import derived_title
-from sessions_app.web.rendering.blocks import Block, Group, Item
+from sessions_app.web.rendering.blocks import Group, Item
 from sessions_app.web.rendering.cards import Card
 
 LIMIT = 500  # sub-agents of one session among which is looked
 
 
-def link_subagents(session: Session, drawn: list[Item | Group]) -> None:
+def link_subagents(session: Session, drawn: Sequence[Item | Group]) -> None:
     """Sets `subagent` on the cards whose sub-agent is known: by the id that the agent recorded, or by its prompt."""
     items = [item for item in drawn if isinstance(item, Item)]
-    blocks = [block for item in items for block in item.blocks if block.card and block.card.is_subagent]
-    if not blocks:
+    cards = [(block, block.card) for item in items for block in item.blocks if block.card and block.card.is_subagent]
+    if not cards:
         return
     children = list(Session.objects.live().children_of(session.pk).subagents().select_related("transcript")[:LIMIT])
-    for block in blocks:
-        block.subagent = _named(children, block) or _told_the_same(children, block.card)
+    for block, card in cards:
+        block.subagent = _named(children, card) or _told_the_same(children, card)
 
 
-def _named(children: list[Session], block: Block) -> Session | None:
-    evidence = block.card.evidence
-    return next((child for child in children if (name := _name(child)) and name in evidence), None)
+def _named(children: list[Session], card: Card) -> Session | None:
+    return next((child for child in children if (name := _name(child)) and name in card.evidence), None)
 
 
 def _name(child: Session) -> str:

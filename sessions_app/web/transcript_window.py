@@ -96,13 +96,13 @@ def items(session: Session, shown: Range, *, query: str = "", target: int | None
     return _with_days(_grouped(drawn, target), _day_before(session.id, shown))
 
 
-def focused(session: Session, start: int, *, query: str = "") -> tuple[list[Item], int | None]:
+def focused(session: Session, start: int, *, query: str = "") -> tuple[list[Item | Group], int | None]:
     """Prompts from `start` on with the last answer to each, and where the next page begins (None: nowhere)."""
     places = [position for position, _ in store.prompts(session.id) if position >= start]
     shown, following = places[:TURNS], places[TURNS : TURNS + 1]
     ends = [*shown[1:], *(following or [session.message_count])] if shown else []
     drawing = Drawing(session.project.name, query, is_final=False)
-    drawn: list[Item] = []
+    drawn: list[Item | Group] = []
     for position, end in zip(shown, ends, strict=True):
         prompt = _read(session.id, position, position + 1)
         answers = _read(session.id, max(position + 1, end - ANSWER_REACH), end)
@@ -123,7 +123,7 @@ def with_forks(drawn: list[Item | Group], session: Session, shown: Range) -> lis
     leaving = list(children.filter(fork_point__gt=shown.start, fork_point__lte=shown.stop).order_by("created_at")[:200])
     starts = [one.position for one in drawn]
     for child in leaving:
-        index = bisect_right(starts, child.fork_point - 1) - 1
+        index = bisect_right(starts, (child.fork_point or 0) - 1) - 1
         if index >= 0:
             drawn[index].forks.append(child)
     for one in drawn:

@@ -21,23 +21,18 @@ RUNS_LIMIT = 20_000  # coloured runs of one output; what follows is drawn plain
 class Style:
     colour: str = ""
     ground: str = ""
-    bold: bool = False
-    dim: bool = False
-    italic: bool = False
-    underline: bool = False
-    inverse: bool = False
-    struck: bool = False
+    marks: frozenset[str] = frozenset()  # of ON's names
 
     @property
     def classes(self) -> str:
-        names = [name for name in ("bold", "dim", "italic", "underline", "inverse", "struck") if getattr(self, name)]
-        colour, ground = (self.ground, self.colour) if self.inverse else (self.colour, self.ground)
-        return " ".join(filter(None, [colour, ground and f"on-{ground}", *names]))
+        is_inverse = "inverse" in self.marks
+        colour, ground = (self.ground, self.colour) if is_inverse else (self.colour, self.ground)
+        return " ".join(filter(None, [colour, ground and f"on-{ground}", *sorted(self.marks)]))
 
 
 PLAIN = Style()
 ON = {1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "struck"}
-OFF = {22: ("bold", "dim"), 23: ("italic",), 24: ("underline",), 27: ("inverse",), 29: ("struck",)}
+OFF = {22: {"bold", "dim"}, 23: {"italic"}, 24: {"underline"}, 27: {"inverse"}, 29: {"struck"}}
 
 
 def to_html(text: str, query: str = "") -> SafeString:
@@ -57,7 +52,8 @@ def to_text(text: str) -> str:
 def runs(text: str) -> list[tuple[Style, str]]:
     """The text in runs of one style; the texts of the runs are the text without its SGR sequences."""
     first, *rest = text.split("\x1b")
-    result, style, plain = [], PLAIN, [first]
+    result: list[tuple[Style, str]] = []
+    style, plain = PLAIN, [first]
     for part in rest:
         length = _length_of_sgr(part)
         if not length or len(result) >= RUNS_LIMIT:
@@ -102,9 +98,9 @@ def _with(style: Style, code: int) -> Style:
     if code == 0:
         return PLAIN
     if code in ON:
-        return replace(style, **{ON[code]: True})
+        return replace(style, marks=style.marks | {ON[code]})
     if code in OFF:
-        return replace(style, **dict.fromkeys(OFF[code], False))
+        return replace(style, marks=style.marks - OFF[code])
     if code in (39, 49):
         return replace(style, colour="") if code == 39 else replace(style, ground="")
     tens, colour = divmod(code, 10)

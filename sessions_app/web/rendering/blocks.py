@@ -10,8 +10,7 @@ from typing import Any, Literal
 from django.utils.safestring import SafeString
 
 from sessions_app import projection
-from sessions_app.models import Kind
-from sessions_app.projection import Part, Projection
+from sessions_app.projection import Kind, Part, Projection
 from sessions_app.web.formats import size_text
 from sessions_app.web.rendering import images, json_tree, markdown
 from sessions_app.web.rendering.cards import NOTHING, Body, Card, Exchange, Source, card
@@ -194,17 +193,14 @@ class Drawing:
         return block
 
     def _card(self, one: Entry, number: int) -> Block:
-        part, source = one.seen.parts[number], Source(one.position, number)
-        if part.kind == "tool_call":
-            answer = self.results.get((one.position, number))
-            call, call_source = part, source
-            result_entry, result_number = answer if answer else (None, 0)
-        else:
-            asked = self.calls.get((one.position, number))
-            call = asked[0].seen.parts[asked[1]] if asked else None
-            call_source = Source(asked[0].position, asked[1]) if asked else source
-            result_entry, result_number = one, number
-        return self._drawn_card(call, call_source, result_entry, result_number)
+        source = Source(one.position, number)
+        if one.seen.parts[number].kind == "tool_call":
+            answer, place = self.results.get((one.position, number), (None, 0))
+            return self._drawn_card(one.seen.parts[number], source, answer, place)
+        asked = self.calls.get((one.position, number))
+        if asked is None:
+            return self._drawn_card(None, source, one, number)
+        return self._drawn_card(asked[0].seen.parts[asked[1]], Source(asked[0].position, asked[1]), one, number)
 
     def _drawn_card(self, call: Part | None, call_source: Source, answer: Entry | None, number: int) -> Block:
         is_target = self.target is not None and self.target in (call_source.position, answer and answer.position)

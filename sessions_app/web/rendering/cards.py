@@ -365,13 +365,15 @@ def _output(text: str, exchange: Exchange, *, as_prose: bool) -> list[Body]:
         return [_prose(text, exchange, exchange.result_source)]
     piece = _piece(text, exchange)
     html = ansi.to_html(piece.text, exchange.query)
-    return [Body("transcript/_terminal.html", html, **_rest(piece), source=exchange.result_source)]
+    more, shown = _rest(piece)
+    return [Body("transcript/_terminal.html", html, more=more, shown=shown, source=exchange.result_source)]
 
 
 def _code(text: str, language: str, exchange: Exchange, source: Source) -> Body:
     piece = _piece(text, exchange)
     html = escape_and_mark(visible(piece.text), exchange.query)
-    return Body("transcript/_code.html", html, language=language, **_rest(piece), source=source)
+    more, shown = _rest(piece)
+    return Body("transcript/_code.html", html, language=language, more=more, shown=shown, source=source)
 
 
 def _prose(text: str, exchange: Exchange, source: Source) -> Body:
@@ -384,12 +386,13 @@ def _piece(text: str, exchange: Exchange) -> Cut:
     return cut(text, FULL_LIMIT, FULL_LIMIT) if exchange.is_full else cut(text)
 
 
-def _rest(piece: Cut) -> dict[str, str]:
+def _rest(piece: Cut) -> tuple[str, str]:
+    """The link to the rest, and how much is shown; empty where all of it is."""
     if not piece.is_cut:
-        return {}
+        return "", ""
     size = size_text(piece.size)
     more = f"Show all {piece.lines:,} lines ({size})" if piece.lines > 1 else f"Show all ({size})"
-    return {"more": more, "shown": f"first {piece.shown_lines} shown" if piece.lines > 1 else ""}
+    return more, f"first {piece.shown_lines} shown" if piece.lines > 1 else ""
 
 
 def _language(path: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 from django.utils.safestring import SafeString, mark_safe
 
@@ -58,7 +58,7 @@ def between(old: str, new: str, first_line: int | None = None) -> list[Raw]:
     return _with_context(list(_numbered(raw, first_line, first_line)))
 
 
-def of_hunks(hunks: Iterable[dict]) -> list[Raw]:
+def of_hunks(hunks: Iterable[Mapping[str, Any]]) -> list[Raw]:
     """The difference that Claude Code records: [{oldStart, newStart, lines: ["-was", "+is", " same"]}]."""
     result: list[Raw] = []
     for hunk in hunks:

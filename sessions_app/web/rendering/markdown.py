@@ -62,10 +62,11 @@ _CLEANER = nh3.Cleaner(
 )
 
 
-def _is_allowed_link(address: str) -> bool:
-    """Refused ones stay in the text as they were typed; relative ones are handled by `_tell_where_links_lead`."""
-    scheme, colon, _ = address.partition(":")
-    return not colon or any(mark in scheme for mark in "/?#") or scheme.lower() in SCHEMES
+class _Parser(MarkdownIt):
+    def validateLink(self, url: str) -> bool:  # noqa: N802  the parser's own name
+        """Refused ones stay in the text as they were typed; relative ones are handled by `_tell_where_links_lead`."""
+        scheme, colon, _ = url.partition(":")
+        return not colon or any(mark in scheme for mark in "/?#") or scheme.lower() in SCHEMES
 
 
 def _is_outside(address: str) -> bool:
@@ -203,8 +204,7 @@ def _render_block(renderer, tokens, index, options, env) -> str:
 
 
 def _parser(breaks: bool) -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": breaks}).enable(["table", "strikethrough"])
-    parser.validateLink = _is_allowed_link
+    parser = _Parser("commonmark", {"html": False, "breaks": breaks}).enable(["table", "strikethrough"])
     parser.core.ruler.push("where_links_lead", _tell_where_links_lead)
     parser.core.ruler.push("empty_headings", _turn_empty_headings_of_tables_into_cells)
     for name, rule in {

@@ -23,6 +23,7 @@ DIGEST_SIZE = 16  # bytes
 # orjson writes and reads nearly every message, several times as fast as the standard library. It refuses lone
 # surrogates and integers beyond 64 bits: those bodies are the standard library's, and start with a space.
 _STANDARD = b" "
+_PLAIN_ONLY = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _standard = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 # JSON cannot tell a high and a low surrogate side by side from the character that they make as a pair. A message that
 # holds them is kept with its surrogates spelled out.
@@ -43,9 +44,11 @@ def _encode_one(position: int, message: Message, limit: int) -> bytes:
     if not isinstance(message, dict):
         raise InvalidMessage(position, f"is a {type(message).__name__}, not a JSON object")
     try:
-        body = orjson.dumps(message)
+        body = orjson.dumps(message, option=_PLAIN_ONLY)
     except TypeError:
-        body = _encode_standard(position, message)
+        # In its final form at once, for the standard library writes some different messages alike, and equal bodies
+        # are taken for equal messages.
+        body = verify(position, message, _encode_standard(position, message))
     if len(body) > limit:
         raise MessageTooLarge(position, f"has {len(body):,} bytes, above the limit of {limit:,}")
     return body

@@ -29,6 +29,10 @@ class InvalidProject(StoreError):
     pass
 
 
+class InvalidAgent(StoreError):
+    pass
+
+
 class InvalidQuery(StoreError):
     pass
 

@@ -56,6 +56,8 @@ class Row:
 
 def key(id: UUID) -> UUID | str:
     """A session's id as the database's driver takes it: SQLite keeps ids as 32 hex digits."""
+    if not isinstance(id, UUID):
+        raise TypeError(f"The id of a session is a UUID, not {id!r}.")
     return id if connection().features.has_native_uuid_field else id.hex
 
 
@@ -144,12 +146,11 @@ def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) ->
     """Put messages behind a session's last one; `tail` is moved on, and is the caller's to save."""
     if not messages:
         return
-    if tail.strand is None:
-        _open_strand(tail)
+    strand = tail.strand or _open_strand(tail)
     projections = [project(message) for message in messages]
     rows = _rows(tail, messages, encoded, projections)
-    _insert(tail.strand, rows)
-    search_index.add(tail.strand, tail.count, projections)
+    _insert(strand, rows)
+    search_index.add(strand, tail.count, projections)
     _move_on(tail, rows)
 
 

@@ -75,8 +75,8 @@ class ImportState:
 class ImportBatch:
     """What an importer has read of one transcript, to be written in one transaction.
 
-    `keep` leading messages of what the session holds stay, whatever followed them is replaced by `messages`;
-    None appends. Fields that are None leave what the session has. A title never replaces one that a person gave.
+    `keep` lines of the transcript stay, counted without what the session shows of its parent; whatever followed them
+    is replaced by `messages`. None appends. Fields that are None leave what the session has. A title never replaces one that a person gave.
     """
 
     project: str

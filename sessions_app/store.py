@@ -30,9 +30,11 @@ from sessions_app.records import (
     SessionRecord,
 )
 from sessions_app.session_rows import SessionRow, snapshot, writing
-from sessions_app.titles import check_project, clean_title, shortened
+from sessions_app.titles import check_agent, check_project, clean_title, shortened
 
 PROMPT_LENGTH = 200  # characters
+TURNS_LIMIT = 2**31 - 1  # what both databases keep
+LIMIT = 2**31 - 1  # rows; more than any list has
 
 
 def now() -> datetime:
@@ -46,9 +48,11 @@ def now() -> datetime:
 def create(project: str, messages: Sequence[Message], *, agent: str = "") -> SessionRecord:
     """A new session without a parent; its title is derived from its first prompt.
 
-    `agent` names what wrote it, at most 40 characters. Raises InvalidProject, InvalidMessage, MessageTooLarge.
+    `agent` names what wrote it, at most 40 characters. Raises InvalidProject, InvalidAgent, InvalidMessage,
+    MessageTooLarge.
     """
     check_project(project)
+    check_agent(agent)
     encoded = _verified(messages, _encoded(messages))
     with writing():
         row = _new_row(project, agent=agent)
@@ -64,7 +68,7 @@ def fork(project: str, parent: UUID, messages: Sequence[Message], turns: int) ->
     `turns` is at least 0. Raises SessionNotFound for the parent, ValueError for the turns, and what `create` raises.
     """
     check_project(project)
-    _check_not_negative("turns", turns)
+    _check_turns(turns)
     encoded = _encoded(messages)
     digests = bodies.chain(b"", encoded)
     with writing():
@@ -101,7 +105,7 @@ def update(id: UUID, messages: Sequence[Message], turns: int, *, expected_versio
     Raises SessionNotFound, InvalidMessage, MessageTooLarge, ValueError for negative turns, and VersionConflict if the
     session is at another version than `expected_version`.
     """
-    _check_not_negative("turns", turns)
+    _check_turns(turns)
     encoded = _encoded(messages)
     digests = bodies.chain(b"", encoded)
     with writing():
@@ -121,7 +125,7 @@ def append(
     Costs what it adds, whatever the session's length.
     """
     if turns is not None:
-        _check_not_negative("turns", turns)
+        _check_turns(turns)
     added = _verified(messages, _encoded(messages))
     with writing():
         row = session_rows.locked(id, expected_version)
@@ -246,7 +250,7 @@ def search(query: str, limit: int) -> list[SearchHit]:
     """
     _check_not_negative("limit", limit)
     with snapshot():
-        return searching.search(query, limit)
+        return searching.search(query, min(limit, LIMIT))
 
 
 # Importing: sessions that another tool wrote, and go on growing there
@@ -265,9 +269,10 @@ def import_batch(origin: Origin, batch: ImportBatch, *, agent: str) -> SessionRe
     """Write what was read of a transcript, with how far it was read, in one transaction; the first batch creates.
 
     Children that waited for this session are linked to it. The record comes without messages. Raises SessionPurged,
-    InvalidProject, InvalidMessage, MessageTooLarge.
+    InvalidProject, InvalidAgent, InvalidMessage, MessageTooLarge.
     """
     check_project(batch.project)
+    check_agent(agent)
     added = _verified(batch.messages, _encoded(batch.messages))
     with writing():
         session_rows.one_lineage_change_at_a_time()
@@ -330,6 +335,11 @@ def _new_row(project: str, agent: str = "", moment: datetime | None = None) -> S
     return SessionRow(id, session_rows.project_id(project), project, moment, moment, Tail(id), agent=agent)
 
 
+def _check_turns(turns: int) -> None:
+    if not 0 <= turns <= TURNS_LIMIT:
+        raise ValueError(f"turns is from 0 to {TURNS_LIMIT:,}, not {turns}.")
+
+
 def _check_not_negative(name: str, value: int) -> None:
     if value < 0:
         raise ValueError(f"{name} is at least 0, not {value}.")
@@ -384,9 +394,9 @@ def _leave_children_to_parent(row: SessionRow) -> None:
 def _records(condition: str, parameters: Sequence[Any], limit: int, with_messages: bool) -> list[SessionRecord]:
     _check_not_negative("limit", limit)
     if not with_messages:
-        return [row.record([]) for row in session_rows.live(condition, parameters, limit)]
+        return [row.record([]) for row in session_rows.live(condition, parameters, min(limit, LIMIT))]
     with snapshot():
-        return [row.record(row.messages()) for row in session_rows.live(condition, parameters, limit)]
+        return [row.record(row.messages()) for row in session_rows.live(condition, parameters, min(limit, LIMIT))]
 
 
 def _live_row(id: UUID) -> SessionRow:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 
-from sessions_app.errors import InvalidProject, InvalidTitle
+from sessions_app.errors import InvalidAgent, InvalidProject, InvalidTitle
 
 UNTITLED = "new session"
 TITLE_LIMIT = 200  # characters
 DERIVED_LIMIT = 60  # characters, before the mark of a cut
 PROJECT_LIMIT = 255  # characters
+AGENT_LIMIT = 40  # characters
 
 # Marks that turn the direction of text around and let a title dress up as another one.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -49,6 +50,12 @@ def check_project(name: str) -> None:
         raise InvalidProject("A project's name has no control characters.")
 
 
+def check_agent(name: str) -> None:
+    """Raises InvalidAgent unless the name has at most 40 characters, none of them a control character."""
+    if len(name) > AGENT_LIMIT or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+        raise InvalidAgent(f"An agent's name has at most {AGENT_LIMIT} characters, none of them a control character.")
+
+
 def _printable(text: str, instead: str = "") -> str:
     if text.isascii() and text.isprintable():
         return text
@@ -56,10 +63,10 @@ def _printable(text: str, instead: str = "") -> str:
 
 
 def _shown(character: str, instead: str) -> str:
-    # White space such as a new line keeps its place; a surrogate is no character, and no database takes one.
+    # A surrogate is no character, and no database takes one.
     if character in _BIDI:
         return ""
     category = unicodedata.category(character)
     if category == "Cc":
-        return " " if character in "\t\n\v\f\r\x85" else instead
+        return instead
     return "\ufffd" if category == "Cs" else character

@@ -6,6 +6,7 @@ import pytest
 
 from sessions_app import errors
 from sessions_app.errors import (
+    InvalidAgent,
     InvalidLineage,
     InvalidMessage,
     InvalidProject,
@@ -17,7 +18,7 @@ from sessions_app.errors import (
     VersionConflict,
 )
 from sessions_app.records import ImportBatch, ImportState, Origin, ParentLink
-from tests.builders import a_message, a_session
+from tests.builders import a_message, a_session, texts
 
 from .storage import SYNC_DOOR, content
 
@@ -142,3 +143,30 @@ class Errors:
             assert sentence.endswith(".")
             assert "\n" not in sentence
             assert str(MISSING) in sentence or str(session.id) in sentence
+
+
+class WhatNoDatabaseTakes:
+    """Refused alike on both, though each has limits of its own."""
+
+    @pytest.mark.parametrize("turns", [-1, 2**31, 2**63])
+    def test_turns(self, the_store, turns):
+        session = a_session(the_store, "one")
+        with pytest.raises(ValueError, match="turns"):
+            the_store.append(session.id, [a_message("two")], turns)
+        assert texts(the_store.get(session.id)) == ["one"]
+
+    @pytest.mark.parametrize("agent", ["a" * 41, "a\0b", "\ud800"])
+    def test_an_agent(self, the_store, agent):
+        with pytest.raises(InvalidAgent):
+            the_store.create("demo", [a_message()], agent=agent)
+        assert the_store.find_by_id_prefix("", 9) == []
+
+    def test_an_id_that_is_no_uuid(self, the_store):
+        session = a_session(the_store, "one")
+        with pytest.raises(TypeError, match="UUID"):
+            the_store.get(str(session.id))
+
+    def test_but_a_limit_may_be_as_large_as_it_likes(self, the_store):
+        session = a_session(the_store, "one")
+        assert the_store.list_by_project("demo", 2**70) == [session]
+        assert [hit.id for hit in the_store.search("one", 2**70)] == [session.id]

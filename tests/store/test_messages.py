@@ -188,9 +188,7 @@ class WhatJsonCannotCarry:
         assert caught.value.position == 1
 
     @pytest.mark.parametrize("beside", ["plain", "\ud800", 2**70], ids=["plain", "beside a surrogate", "beside 2^70"])
-    @pytest.mark.parametrize(
-        ("stored", "given"), [([None], [float("nan")]), ([1, 2], (1, 2)), ({"1": "x"}, {1: "x"}), ("red", Colour.RED)]
-    )
+    @pytest.mark.parametrize(("stored", "given"), [([None], [float("nan")]), ({"1": "x"}, {1: "x"})])
     def test_is_refused_where_its_like_is_in_the_store_already(self, the_store, stored, given, beside):
         session = the_store.create("demo", [{"beside": beside, "extra": stored}])
         for call in (the_store.update, lambda *arguments: the_store.fork("demo", *arguments)):

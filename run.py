@@ -4,6 +4,8 @@
 python3 run.py                     start Forklore at http://127.0.0.1:8000
 python3 run.py test [ARGUMENTS]    run all tests; the arguments are pytest's
 python3 run.py lint [--fix]        check style, templates, types, imports and migrations
+python3 run.py benchmark NAME      measure: store, search
+python3 run.py screenshots [PATH]  take the pictures of docs/screenshots anew
 python3 run.py lock                write requirements/*.txt anew from pyproject.toml (needs uv)
 python3 run.py NAME [ARGUMENTS]    run a management command; `help` lists them
 
@@ -37,6 +39,10 @@ def main(arguments):
         test(rest)
     elif command == "lint":
         raise SystemExit(lint(rest))
+    elif command == "benchmark":
+        module(f"benchmarks.{rest[0]}" if rest else "benchmarks", rest[1:])
+    elif command == "screenshots":
+        module("tests.browser.screenshots", rest)
     elif command == "lock":
         lock()
     else:
@@ -51,6 +57,14 @@ def test(arguments):
     get_what_tests_need()
     os.chdir(CHECKOUT)
     replace_by(python, "-m", "pytest", *workers(arguments), *arguments)
+
+
+def module(name, arguments):
+    """Run a module of the checkout, with what tests need."""
+    python = python_with("test")
+    get_what_tests_need()
+    os.chdir(CHECKOUT)
+    replace_by(python, "-m", name, *arguments)
 
 
 def workers(arguments):

@@ -11,12 +11,10 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from benchmarks import corpus
 from benchmarks.measuring import database, long_log, quantiles, size, written

@@ -94,8 +94,11 @@ class AsyncStore:
     async def get_messages(self, id: UUID, start: int = 0, stop: int | None = None) -> list[Message]:
         return await self._read("get_messages", id, start, stop)
 
-    async def prompts(self, id: UUID) -> list[tuple[int, str]]:
-        return await self._read("prompts", id)
+    async def prompt_positions(self, id: UUID) -> list[int]:
+        return await self._read("prompt_positions", id)
+
+    async def prompts(self, id: UUID, start: int = 0, stop: int | None = None) -> list[tuple[int, str]]:
+        return await self._read("prompts", id, start, stop)
 
     async def list_by_project(self, project: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
         return await self._read("list_by_project", project, limit, with_messages=with_messages)

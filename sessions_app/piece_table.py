@@ -89,14 +89,24 @@ def read_bodies(of: Sequence[Piece], start: int, stop: int) -> Iterator[str]:
                 yield body
 
 
-def prompts(of: Sequence[Piece]) -> Iterator[tuple[int, str]]:
-    """Position and body of every message that a person typed; an index holds them, so no other body is read."""
+def prompt_positions(of: Sequence[Piece]) -> list[int]:
+    """The positions of what people typed; an index holds them, so no body is read."""
+    return [position for (position,) in _prompts("position", of)]
+
+
+def prompts(of: Sequence[Piece], start: int, stop: int) -> list[tuple[int, str]]:
+    """Position and body of what people typed at the positions [start, stop); no other body is read."""
+    return list(_prompts("position, body", of, start, stop))
+
+
+def _prompts(columns: str, of: Sequence[Piece], start: int = 0, stop: int | None = None) -> Iterator[tuple]:
     for piece in of:
+        last = piece.stop if stop is None else min(stop, piece.stop)
         with connection().cursor() as cursor:
             cursor.execute(
-                "SELECT position, body FROM forklore_message"
+                f"SELECT {columns} FROM forklore_message"  # noqa: S608
                 " WHERE strand_id = %s AND position >= %s AND position < %s AND kind = 1 ORDER BY position",
-                [piece.strand, piece.start, piece.stop],
+                [piece.strand, max(start, piece.start), last],
             )
             yield from cursor.fetchall()
 

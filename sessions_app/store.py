@@ -196,17 +196,27 @@ def get_messages(id: UUID, start: int = 0, stop: int | None = None) -> list[Mess
 
     Raises SessionNotFound, and ValueError for a negative position.
     """
-    _check_not_negative("start", start)
-    if stop is not None:
-        _check_not_negative("stop", stop)
+    _check_window(start, stop)
     with snapshot():
         return _live_row(id).messages(start, stop)
 
 
-def prompts(id: UUID) -> list[tuple[int, str]]:
-    """Position and text, cut to 200 characters, of what people typed in a session. Raises SessionNotFound."""
+def prompt_positions(id: UUID) -> list[int]:
+    """The positions of what people typed in a session; reads no bodies. Raises SessionNotFound."""
     with snapshot():
-        found = list(piece_table.prompts(_live_row(id).pieces()))
+        return piece_table.prompt_positions(_live_row(id).pieces())
+
+
+def prompts(id: UUID, start: int = 0, stop: int | None = None) -> list[tuple[int, str]]:
+    """Position and text, cut to 200 characters, of what people typed at the positions [start, stop) of a session.
+
+    Raises SessionNotFound, and ValueError for a negative position.
+    """
+    _check_window(start, stop)
+    with snapshot():
+        row = _live_row(id)
+        stop = row.tail.count if stop is None else stop
+        found = piece_table.prompts(piece_table.pieces(id, row.tail.count, start, stop), start, stop)
     return [(position, (prompt_text(bodies.decode(body)) or "")[:PROMPT_LENGTH]) for position, body in found]
 
 
@@ -343,6 +353,11 @@ def _check_turns(turns: int) -> None:
 def _check_not_negative(name: str, value: int) -> None:
     if value < 0:
         raise ValueError(f"{name} is at least 0, not {value}.")
+
+
+def _check_window(start: int, stop: int | None) -> None:
+    _check_not_negative("start", start)
+    _check_not_negative("stop", stop or 0)
 
 
 def _child(parent: SessionRow, shared: int, relation: Relation, project: str | None = None) -> SessionRow:

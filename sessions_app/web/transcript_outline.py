@@ -32,15 +32,19 @@ class Outline:
 
 def outline(session: Session, position: int) -> Outline:
     """The prompts around a position. Raises SessionNotFound."""
-    found = store.prompts(session.id)
-    current = max(0, bisect_right([place for place, _ in found], position) - 1)
-    start = max(0, min(current - LENGTH // 2, len(found) - LENGTH))
-    forks = _forks_by_prompt(session, [place for place, _ in found])
+    places = store.prompt_positions(session.id)
+    current = max(0, bisect_right(places, position) - 1)
+    start = max(0, min(current - LENGTH // 2, len(places) - LENGTH))
+    forks = _forks_by_prompt(session, places)
     shown = [
         Prompt(place, visible(words), forks[index], index == current)
-        for index, (place, words) in enumerate(found[start : start + LENGTH], start)
+        for index, (place, words) in enumerate(_read(session, places[start : start + LENGTH]), start)
     ]
-    return Outline(shown, len(found), start, max(0, len(found) - start - LENGTH))
+    return Outline(shown, len(places), start, max(0, len(places) - start - LENGTH))
+
+
+def _read(session: Session, places: list[int]) -> list[tuple[int, str]]:
+    return store.prompts(session.id, places[0], places[-1] + 1) if places else []
 
 
 def _forks_by_prompt(session: Session, places: list[int]) -> Counter[int]:

@@ -98,7 +98,7 @@ def items(session: Session, shown: Range, *, query: str = "", target: int | None
 
 def focused(session: Session, start: int, *, query: str = "") -> tuple[list[Item | Group], int | None]:
     """Prompts from `start` on with the last answer to each, and where the next page begins (None: nowhere)."""
-    places = [position for position, _ in store.prompts(session.id) if position >= start]
+    places = [position for position in store.prompt_positions(session.id) if position >= start]
     shown, following = places[:TURNS], places[TURNS : TURNS + 1]
     ends = [*shown[1:], *(following or [session.message_count])] if shown else []
     drawing = Drawing(session.project.name, query, is_final=False)

@@ -80,6 +80,15 @@ class Prompts:
         the_store.append(child.id, [a_message("mine")])
         assert the_store.prompts(child.id) == [(0, "one"), (2, "mine")]
         assert the_store.prompts(parent.id) == [(0, "one"), (2, "three")]
+        assert the_store.prompt_positions(child.id) == the_store.prompt_positions(parent.id) == [0, 2]
+
+    def test_are_read_within_a_window(self, the_store):
+        session = a_session(the_store, "one", "-", "two", "-", "three")
+        assert the_store.prompts(session.id, 1, 4) == [(2, "two")]
+        assert the_store.prompts(session.id, 3) == [(4, "three")]
+        assert the_store.prompts(session.id, 9, 12) == []
+        with pytest.raises(ValueError, match="start"):
+            the_store.prompts(session.id, -1)
 
     def test_are_refused_for_a_missing_session(self, the_store):
         with pytest.raises(SessionNotFound):

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from sessions_app import bodies
 from sessions_app.databases import connection, current
-from sessions_app.folding import document, fold, storable
+from sessions_app.folding import SEPARATOR, document
 from sessions_app.projection import Projection, project, texts_in
 
 BLOCK = 16  # messages; numbers of neighbours stay close, and so take a byte or two in the index
@@ -63,6 +63,11 @@ def usable() -> bool:
     return _usable[alias]
 
 
+def forget(alias: str) -> None:
+    """Ask again whether the index of that database is usable."""
+    _usable.pop(alias, None)
+
+
 def complete() -> bool:
     """Whether every message and title is in the index, so that it can be searched."""
     return usable() and not _execute("SELECT 1 FROM forklore_searchrebuild LIMIT 1")
@@ -78,7 +83,7 @@ def ensure() -> bool:
     else:
         for statement in CREATE_POSTGRESQL:
             _execute_only(statement)
-    _usable.pop(current(), None)
+    forget(current())
     return not _execute("SELECT 1 FROM forklore_searchrebuild LIMIT 1")
 
 
@@ -125,8 +130,7 @@ def add_copied(strand: int, start: int, stop: int) -> None:
 
 
 def add_documents(strand: int, documents: Sequence[Document]) -> None:
-    blank = len(document(()))
-    short = [each for each in documents if blank < len(each[1]) <= TOO_LONG]
+    short = [each for each in documents if is_worth(each[1]) and len(each[1]) <= TOO_LONG]
     _add_long(strand, [at for at, text in documents if len(text) > TOO_LONG])
     if connection().vendor != "sqlite":
         _write_rows(strand, short)
@@ -134,6 +138,11 @@ def add_documents(strand: int, documents: Sequence[Document]) -> None:
         _index([(strand, *each) for each in short])
     elif short and _write_rows(strand, short) >= WAITING:
         flush()
+
+
+def is_worth(text: str) -> bool:
+    """Whether there is anything in a document to be found."""
+    return len(text) > len(SEPARATOR * 2)
 
 
 def drop(strand: int, start: int) -> None:
@@ -232,7 +241,7 @@ def set_title(session: UUID | str, title: str, *, new: bool = False) -> None:
     if not usable():
         _mark_incomplete()
         return
-    text = storable(fold(title)) + document(())
+    text = title_document(title)
     if connection().vendor != "sqlite":
         _execute_only(
             "INSERT INTO forklore_searchtitle (session_id, text, waiting) VALUES (%s, %s, FALSE)"
@@ -249,6 +258,10 @@ def set_title(session: UUID | str, title: str, *, new: bool = False) -> None:
     )
     if not id % WAITING:
         flush()
+
+
+def title_document(title: str) -> str:
+    return document([title])
 
 
 def drop_title(session: UUID | str) -> None:

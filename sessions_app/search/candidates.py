@@ -20,6 +20,7 @@ class Candidates:
             self.positions.setdefault(strand, []).append(position)
 
     def sort(self) -> Candidates:
+        """Positions in ascending order, each once."""
         for strand, positions in self.positions.items():
             self.positions[strand] = sorted(set(positions))
         return self
@@ -35,7 +36,7 @@ class Finder(Protocol):
         """All candidates in messages, or None if they are more than MANY or cannot be told apart from the rest."""
 
     def in_strands(self, strands: Sequence[int]) -> Candidates | None:
-        """The candidates in messages of some strands, or None if it is as well to read the messages."""
+        """The candidates in messages of some strands, or of those of them that can be told; None if none can."""
 
 
 class NoFinder:

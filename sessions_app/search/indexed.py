@@ -8,7 +8,7 @@ many forks show it.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 from uuid import UUID
@@ -22,7 +22,7 @@ from sessions_app.piece_table import Piece
 from sessions_app.projection import prompt_text, search_texts
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.records import SearchHit
-from sessions_app.search.bodies import may_contain
+from sessions_app.search.bodies import first_look
 from sessions_app.search.budget import Budget, OutOfTime
 from sessions_app.search.candidates import Candidates, Finder, NoFinder
 from sessions_app.search.postgresql import TrigramFinder
@@ -66,6 +66,7 @@ class Search:
     ):
         self.query = query
         self.folded = fold(query)
+        self.may_contain = first_look(self.folded)
         self.filters = filters
         self.distinct = distinct
         self.after = after
@@ -74,7 +75,8 @@ class Search:
         self._finder = _finder(self.folded) if indexed else NoFinder()
         self._listed, self._asked = False, False  # whether all candidates are, and whether that was tried
         self._read = 0  # messages
-        self._looked_into: set[int] = set()  # strands whose candidates are listed
+        self._looked_into: set[int] = set()  # strands whose candidates were asked for
+        self._fetched: dict[tuple[int, int], str] = {}  # bodies, by strand and position
         self._strands: dict[int, _Strand] = {}
         self._reported: dict[int, int] = {}  # by strand: up to where newer sessions have shown its hits
 
@@ -116,6 +118,7 @@ class Search:
             marks = ", ".join(["%s"] * len(chunk))
             rows = session_rows.live(f"session.id IN ({marks})", [piece_table.key(id) for id, _ in chunk], len(chunk))
             pieces = dict(chunk)
+            self._fetch_first(pieces.values())
             for row in rows:
                 yield row, pieces[row.id]
             start, size = start + size, min(size * 2, WINDOW[1])
@@ -127,6 +130,7 @@ class Search:
         while rows := session_rows.live(f"{condition} AND {further}", [*parameters, *more], size):
             pieces = _pieces_of(rows)
             self._look_into({piece.strand for row in rows for piece in pieces[row.id]})
+            self._fetch_first(pieces.values())
             for row in rows:
                 yield row, pieces[row.id]
             further, more = _older(rows[-1].updated_at, rows[-1].id)
@@ -144,6 +148,20 @@ class Search:
             self._looked_into |= new
             self.candidates = self.candidates or Candidates()
             self.candidates.positions.update(found.positions)
+
+    def _fetch_first(self, shown: Iterable[list[Piece]]) -> None:
+        """Read the first candidates of sessions that are about to be looked into, all at once."""
+        if self.candidates is None:
+            return
+        strands = {piece.strand: piece.stop for pieces in shown for piece in pieces[:1]}
+        places = [
+            (strand, position)
+            for strand, stop in strands.items()
+            if strand not in self._strands
+            for position in self.candidates.positions.get(strand, ())[: STEPS[0]]
+            if position < stop
+        ]
+        self._fetched = _bodies_at(places, self.filters.kinds)
 
     def _list_all(self) -> Candidates | None:
         """All candidates, asked for once; None if they are too many to be worth a list."""
@@ -215,17 +233,28 @@ class Search:
 
     def positions(self, strand: int, start: int, stop: int, count: int) -> Sequence[int]:
         """The next positions of a strand that may hold the query, at most `count`; all are candidates without a list."""
-        if self.candidates is None and self._read >= FIRST_READ:
-            self.candidates = self._list_all()
-        if self.candidates is None:
+        listed = self._candidates_in(strand)
+        if listed is None:
             return range(start, min(stop, start + count))
-        listed = self.candidates.positions.get(strand, [])
         first = bisect_left(listed, start)
         return [position for position in listed[first : first + count] if position < stop]
 
-    def count_read(self, number: int) -> None:
-        self._read += number
+    def _candidates_in(self, strand: int) -> Sequence[int] | None:
+        """None if they are not known, and all messages of the strand have to be read."""
+        known = self.candidates.positions.get(strand) if self.candidates else None
+        if known is None and not self._listed and self._read >= FIRST_READ and (found := self._list_all()):
+            self.candidates = found
+        if self._listed and self.candidates:
+            return self.candidates.positions.get(strand, [])
+        return known
+
+    def bodies(self, strand: int, positions: Sequence[int]) -> list[tuple[int, str]]:
+        """Those of the messages that are of the kinds wanted, in order."""
+        self._read += len(positions)
         self.budget.check()
+        if not isinstance(positions, range) and all((strand, position) in self._fetched for position in positions):
+            return [(position, self._fetched[strand, position]) for position in positions]
+        return _bodies(strand, positions, self.filters.kinds)
 
 
 def _finder(folded: str) -> Finder:
@@ -270,14 +299,28 @@ class _Strand:
 
     def _verified(self, positions: Sequence[int]) -> Iterator[tuple[int, str]]:
         folded = self._search.folded
-        for position, body in _bodies(self._strand, positions, self._search.filters.kinds):
-            if not may_contain(body, folded):
+        for position, body in self._search.bodies(self._strand, positions):
+            if not self._search.may_contain(body):
                 continue
             for text in search_texts(bodies.decode(body)):
                 if contains(text, folded):
                     yield position, text
                     break
-        self._search.count_read(len(positions))
+
+
+def _bodies_at(places: Sequence[tuple[int, int]], kinds: frozenset[int] | None) -> dict[tuple[int, int], str]:
+    """The bodies of messages anywhere, by strand and position; none where kinds are to be told apart."""
+    if not places or kinds is not None:
+        return {}
+    values = ",".join(f"({strand},{position})" for strand, position in places)
+    with connection().cursor() as cursor:
+        # CROSS, so that SQLite looks up what is wanted instead of reading all to see whether it is.
+        cursor.execute(
+            f"WITH wanted (strand, position) AS (VALUES {values})"  # noqa: S608 integers
+            " SELECT wanted.strand, wanted.position, message.body FROM wanted CROSS JOIN forklore_message message"
+            " WHERE message.strand_id = wanted.strand AND message.position = wanted.position"
+        )
+        return {(strand, position): body for strand, position, body in cursor.fetchall()}
 
 
 def _bodies(strand: int, positions: Sequence[int], kinds: frozenset[int] | None) -> list[tuple[int, str]]:

@@ -26,7 +26,7 @@ class TrigramFinder:
         return self._listed(MANY)
 
     def in_strands(self, strands: Sequence[int]) -> Candidates | None:
-        found = Candidates()
+        found = Candidates({strand: [] for strand in strands})
         found.add(
             _execute(
                 "SELECT strand_id, position FROM forklore_searchdocument WHERE strand_id = ANY(%s) AND text LIKE %s"

@@ -11,7 +11,7 @@ from sessions_app.search.candidates import FEW, MANY, Candidates
 from sessions_app.search_index import BLOCK
 
 PROBE = 100  # documents looked at to tell how common a trigram is
-PROBED = 24  # trigrams of a query, at most, of which that is asked
+PROBED = 12  # trigrams of a query, at most, of which that is asked
 GRAMS_OF_FEW = 5  # trigrams that are looked up together; each costs reading its list,
 GRAMS_OF_MANY = 16  # and spares verifying messages
 TERMS_OF_FEW = 24  # trigrams that a query of one or two characters may begin: each is a question, and a list to read
@@ -27,15 +27,22 @@ class Fts5Finder:
     def __init__(self, folded: str):
         self._query = storable(folded)
         self._grams: list[str] | None = None
+        self._newest: Candidates | None = None  # of the newest blocks, from this one on
+        self._from_block = 0
 
     def few(self) -> Candidates | None:
         expression = self._all_of(GRAMS_OF_FEW) if len(self._query) >= 3 else self._any_of_terms(TERMS_OF_FEW)
         if expression is None:
             return None
         numbers = expression and _execute(
-            "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s LIMIT %s", [expression, FEW + 1]
+            "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s ORDER BY rowid DESC LIMIT %s",
+            [expression, FEW + 1],
         )
-        return None if len(numbers) > FEW else self._candidates(numbers)
+        if len(numbers) <= FEW:
+            return self._candidates(numbers)
+        self._newest = self._candidates(numbers)
+        self._from_block = numbers[-1][0] // BLOCK + 1
+        return None
 
     def many(self) -> Candidates | None:
         if len(self._query) < 3:
@@ -53,7 +60,18 @@ class Fts5Finder:
         return None if len(numbers) > MANY else self._candidates(numbers)
 
     def in_strands(self, strands: Sequence[int]) -> Candidates | None:
-        return None
+        """Those of the strands that were indexed so lately that `few` has listed them; others are to be read."""
+        if self._newest is None or not strands:
+            return None
+        listed = ",".join(map(str, strands))
+        first = dict(
+            _execute(
+                f"SELECT strand_id, MIN(id) FROM forklore_searchblock WHERE strand_id IN ({listed}) GROUP BY strand_id"  # noqa: S608 integers
+            )
+        )
+        # A strand without a block waits as a whole.
+        lately = [strand for strand in strands if first.get(strand, self._from_block) >= self._from_block]
+        return Candidates({strand: self._newest.positions.get(strand, []) for strand in lately})
 
     def _candidates(self, numbers: Sequence[tuple[int]]) -> Candidates:
         found = Candidates(titles=[-number for (number,) in numbers if number < 0])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-FEW = 1500  # candidates that are mapped to their sessions; more are met in walking through the sessions
+FEW = 800  # candidates that are mapped to their sessions; more are met in walking through the sessions
 MANY = 100_000  # candidates that are worth listing; where there are more, most messages are
 
 

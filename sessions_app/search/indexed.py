@@ -111,17 +111,20 @@ class Search:
         shown = _showing(self.candidates, *self._condition())
         return None if shown is None else self._rows(shown)
 
-    def _rows(self, shown: list[tuple[UUID, list[Piece]]]) -> Iterator[tuple[SessionRow, list[Piece]]]:
+    def _rows(self, shown: list[_Shown]) -> Iterator[tuple[SessionRow, list[Piece]]]:
         size, start = WINDOW[0], 0
         while start < len(shown):
             chunk = shown[start : start + size]
-            marks = ", ".join(["%s"] * len(chunk))
-            rows = session_rows.live(f"session.id IN ({marks})", [piece_table.key(id) for id, _ in chunk], len(chunk))
-            pieces = dict(chunk)
-            self._fetch_first(pieces.values())
-            for row in rows:
+            self._fetch_first(each.pieces for each in chunk)
+            pieces = {each.id: each.pieces for each in chunk if each.titled or self._has_match(each.pieces)}
+            marks = ", ".join(["%s"] * len(pieces))
+            keys = [piece_table.key(id) for id in pieces]
+            for row in session_rows.live(f"session.id IN ({marks})", keys, len(keys)) if keys else ():
                 yield row, pieces[row.id]
             start, size = start + size, min(size * 2, WINDOW[1])
+
+    def _has_match(self, pieces: Iterable[Piece]) -> bool:
+        return any(True for piece in pieces for _ in self._strand(piece).matches(piece.stop))
 
     def _newest_first(self) -> Iterator[tuple[SessionRow, list[Piece]]]:
         condition, parameters = self._condition()
@@ -308,6 +311,15 @@ class _Strand:
                     break
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A session, with its pieces that hold a candidate, and whether its title is one."""
+
+    id: UUID
+    pieces: list[Piece]
+    titled: bool
+
+
 def _bodies_at(places: Sequence[tuple[int, int]], kinds: frozenset[int] | None) -> dict[tuple[int, int], str]:
     """The bodies of messages anywhere, by strand and position; none where kinds are to be told apart."""
     if not places or kinds is not None:
@@ -338,10 +350,8 @@ def _bodies(strand: int, positions: Sequence[int], kinds: frozenset[int] | None)
         return cursor.fetchall()
 
 
-def _showing(
-    candidates: Candidates, condition: str, parameters: Sequence[Any]
-) -> list[tuple[UUID, list[Piece]]] | None:
-    """Ids of live sessions that show a candidate, in the order of hits, with the pieces that do; None if too many."""
+def _showing(candidates: Candidates, condition: str, parameters: Sequence[Any]) -> list[_Shown] | None:
+    """The live sessions that show a candidate, in the order of hits; None if they are too many."""
     moments: dict[UUID, Any] = {}
     pieces: dict[UUID, list[Piece]] = {}
     for listed in _lists(candidates.positions):
@@ -353,10 +363,12 @@ def _showing(
             if candidates.positions[strand][0] < stop:
                 moments[id] = moment
                 pieces.setdefault(id, []).append(Piece(start, stop, strand))
+    titled: dict[UUID, Any] = {}
     for listed in _lists(candidates.titles):
-        moments |= {_uuid(id): moment for id, moment in _titled(listed, condition, parameters)}
+        titled |= {_uuid(id): moment for id, moment in _titled(listed, condition, parameters)}
+    moments |= titled
     ids = sorted(sorted(moments), key=moments.__getitem__, reverse=True)
-    return [(id, sorted(pieces.get(id, ()), key=lambda piece: piece.start)) for id in ids]
+    return [_Shown(id, sorted(pieces.get(id, ()), key=lambda piece: piece.start), id in titled) for id in ids]
 
 
 def _lists(numbers: Any) -> Iterator[str]:

@@ -12,7 +12,9 @@ While a row stands in forklore_searchrebuild the index is incomplete: it is kept
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from sessions_app import bodies
@@ -38,6 +40,8 @@ CREATE_POSTGRESQL = (
     "CREATE INDEX IF NOT EXISTS forklore_searchtitle_text ON forklore_searchtitle USING gin (text gin_trgm_ops)",
 )
 
+_logger = logging.getLogger(__name__)
+
 Document = tuple[int, str]  # position in its strand, and the folded text
 
 _usable: dict[str, bool] = {}  # by alias: whether this SQLite can use the index of that database
@@ -48,11 +52,8 @@ _usable: dict[str, bool] = {}  # by alias: whether this SQLite can use the index
 
 def supported() -> bool:
     """Whether this database can have an index; SQLite before 3.43 cannot."""
-    if connection().vendor != "sqlite":
-        return True
-    from django.db.backends.sqlite3.base import Database
-
-    return Database.sqlite_version_info >= OLDEST_SQLITE
+    database: Any = connection()  # whose driver only SQLite's wrapper types
+    return database.vendor != "sqlite" or database.Database.sqlite_version_info >= OLDEST_SQLITE
 
 
 def usable() -> bool:
@@ -60,6 +61,8 @@ def usable() -> bool:
     alias = current()
     if alias not in _usable:
         _usable[alias] = supported() and (connection().vendor != "sqlite" or _has_table())
+        if not _usable[alias]:
+            _logger.warning("There is no search index, so every search reads all messages: %s", _why_not())
     return _usable[alias]
 
 
@@ -85,6 +88,12 @@ def ensure() -> bool:
             _execute_only(statement)
     forget(current())
     return not _execute("SELECT 1 FROM forklore_searchrebuild LIMIT 1")
+
+
+def _why_not() -> str:
+    if supported():
+        return "it was taken out of the database; run rebuild_search."
+    return "this SQLite is older than 3.43; install pysqlite3 and run rebuild_search."
 
 
 def _has_table() -> bool:
@@ -279,12 +288,12 @@ def _drop_indexed_title(session: UUID | str) -> None:
             _execute_only("DELETE FROM forklore_search WHERE rowid = %s", [-id])
 
 
-def _execute(statement: str, parameters: Sequence[object] = ()) -> list[tuple]:
+def _execute(statement: str, parameters: Sequence[Any] = ()) -> list[tuple]:
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
 
 
-def _execute_only(statement: str, parameters: Sequence[object] = ()) -> None:
+def _execute_only(statement: str, parameters: Sequence[Any] = ()) -> None:
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -7,6 +7,7 @@ through, search reads messages instead: slower, and as right. One that was inter
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -330,12 +331,12 @@ def _finds(strand: int, position: int, text: str) -> bool:
     return bool(_fetch("SELECT 1 FROM forklore_search WHERE forklore_search MATCH %s AND rowid = %s", [quoted, number]))
 
 
-def _fetch(statement: str, parameters: Sequence[object] = ()) -> list[tuple]:
+def _fetch(statement: str, parameters: Sequence[Any] = ()) -> list[tuple]:
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
 
 
-def _execute(statement: str, parameters: Sequence[object] = ()) -> None:
+def _execute(statement: str, parameters: Sequence[Any] = ()) -> None:
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -128,7 +128,7 @@ class Search:
 
     def _newest_first(self) -> Iterator[tuple[SessionRow, list[Piece]]]:
         condition, parameters = self._condition()
-        further, more = "1 = 1", []
+        further, more = "1 = 1", list[Any]()
         size = WINDOW[0]
         while rows := session_rows.live(f"{condition} AND {further}", [*parameters, *more], size):
             pieces = _pieces_of(rows)

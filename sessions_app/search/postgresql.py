@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from sessions_app.databases import connection, current
 from sessions_app.folding import storable
@@ -64,7 +65,7 @@ def _knows_letters_beyond_ascii(alias: str) -> bool:
     return ctype not in ("C", "POSIX")
 
 
-def _execute(statement: str, parameters: Sequence[object] = ()) -> list[tuple]:
+def _execute(statement: str, parameters: Sequence[Any] = ()) -> list[tuple]:
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()

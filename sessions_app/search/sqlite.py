@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 from sessions_app.databases import connection, current
 from sessions_app.folding import storable
@@ -34,9 +35,10 @@ class Fts5Finder:
         expression = self._all_of(GRAMS_OF_FEW) if len(self._query) >= 3 else self._any_of_terms(TERMS_OF_FEW)
         if expression is None:
             return None
-        numbers = expression and _execute(
+        numbers = _execute_if(
+            expression,
             "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s ORDER BY rowid DESC LIMIT %s",
-            [expression, FEW + 1],
+            FEW + 1,
         )
         if len(numbers) <= FEW:
             return self._candidates(numbers)
@@ -51,12 +53,11 @@ class Fts5Finder:
                 return None
         else:
             expression = self._all_of(GRAMS_OF_MANY)
-        numbers = []
-        if expression:
-            numbers = _execute(
-                "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s AND rowid > 0 LIMIT %s",
-                [expression, MANY + 1],
-            )
+        numbers = _execute_if(
+            expression,
+            "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s AND rowid > 0 LIMIT %s",
+            MANY + 1,
+        )
         return None if len(numbers) > MANY else self._candidates(numbers)
 
     def in_strands(self, strands: Sequence[int]) -> Candidates | None:
@@ -161,7 +162,12 @@ def _places(numbers: Sequence[int]) -> list[tuple[int, int]]:
     ]
 
 
-def _execute(statement: str, parameters: Sequence[object] = ()) -> list[tuple]:
+def _execute_if(expression: str, statement: str, limit: int) -> list[tuple[int]]:
+    """FTS5 takes no empty expression, which finds nothing."""
+    return _execute(statement, [expression, limit]) if expression else []
+
+
+def _execute(statement: str, parameters: Sequence[Any] = ()) -> list[tuple]:
     with connection().cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()

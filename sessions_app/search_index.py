@@ -17,6 +17,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.db import DatabaseError
+
 from sessions_app import bodies
 from sessions_app.databases import connection, current
 from sessions_app.folding import SEPARATOR, document
@@ -182,15 +184,13 @@ def _write_rows(strand: int, documents: Sequence[Document]) -> int:
     if connection().vendor != "sqlite":
         insert += " ON CONFLICT (strand_id, position) DO UPDATE SET text = EXCLUDED.text"
     with connection().cursor() as cursor:
-        if len(documents) == 1:
-            cursor.execute(insert, [strand, *documents[0]])
-        else:
-            cursor.executemany(insert, [[strand, *each] for each in documents])
+        for each in documents if connection().vendor == "sqlite" else ():
+            cursor.execute(insert, [strand, *each])
         if connection().vendor != "sqlite":
+            cursor.executemany(insert, [[strand, *each] for each in documents])
             return 0
         # SQLite numbers rows from the greatest on, and from 1 again once the table is empty.
-        cursor.execute("SELECT MAX(rowid) FROM forklore_searchdocument")
-        return cursor.fetchone()[0] or 0
+        return cursor.lastrowid or 0
 
 
 def _add_long(strand: int, positions: Sequence[int]) -> None:
@@ -240,6 +240,42 @@ def _drop_indexed(strand: int, start: int) -> None:
         )
         if not first:
             _execute_only("DELETE FROM forklore_searchblock WHERE id = %s", [id])
+
+
+# Looking at the index itself
+
+
+def numbers(strand: int, first: int, last: int) -> dict[int, int | None]:
+    """The positions of a strand from `first` to `last` that the index holds; on SQLite their numbers, None if waiting."""
+    found: dict[int, int | None] = {
+        position: None
+        for name in ("searchdocument", "searchlong")
+        for (position,) in _execute(
+            f"SELECT position FROM forklore_{name} WHERE strand_id = %s AND position BETWEEN %s AND %s",  # noqa: S608
+            [strand, first, last],
+        )
+    }
+    if connection().vendor != "sqlite":
+        return found
+    rows = _execute(
+        "SELECT block.number, document.id FROM forklore_searchblock block JOIN forklore_search_docsize document"
+        " ON document.id BETWEEN block.id * %s AND block.id * %s + %s"
+        " WHERE block.strand_id = %s AND block.number BETWEEN %s AND %s",
+        [BLOCK, BLOCK, BLOCK - 1, strand, first // BLOCK, last // BLOCK],
+    )
+    found |= {block * BLOCK + number % BLOCK: number for block, number in rows}
+    return {position: number for position, number in found.items() if first <= position <= last}
+
+
+def damage() -> str | None:
+    """What FTS5 finds wrong in its own tables, in its words. To ask is a write, so not for a snapshot."""
+    if connection().vendor != "sqlite" or not usable():
+        return None
+    try:
+        _execute_only("INSERT INTO forklore_search (forklore_search) VALUES ('integrity-check')")
+    except DatabaseError as error:
+        return str(error)
+    return None
 
 
 # Titles

@@ -4,7 +4,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from sessions_app import search_index, search_rebuild
+from sessions_app import search_index, search_rebuild, store_check
 from sessions_app.databases import connection
 from tests.builders import a_message, a_session
 
@@ -15,7 +15,7 @@ def execute(statement, *parameters):
 
 
 def problems():
-    return list(search_rebuild.problems())
+    return list(store_check.problems())
 
 
 class Checking:
@@ -47,7 +47,7 @@ class Checking:
             ("UPDATE forklore_session SET strand_id = NULL", "disagree about who appends"),
             ("UPDATE forklore_strand SET start = start + 1", "does not start where its strand"),
             ("DELETE FROM forklore_searchdocument WHERE position = 1", "is not in the search index"),
-            ("UPDATE forklore_searchdocument SET text = 'otherwise' WHERE position = 1", "does not find message 1"),
+            ("UPDATE forklore_searchdocument SET text = 'otherwise' WHERE position = 1", "with another text"),
             ("DELETE FROM forklore_searchtitle", "The title of session"),
             ("UPDATE forklore_searchtitle SET text = 'otherwise'", "The title of session"),
         ],
@@ -56,6 +56,18 @@ class Checking:
         execute(statement)
 
         assert any(said in problem for problem in problems())
+
+    def test_compares_what_is_indexed_with_the_messages(self, the_store, either_database):
+        if connections[either_database].vendor != "sqlite":
+            pytest.skip("on PostgreSQL the texts stand in a table")
+        search_index.flush()
+        assert problems() == []
+
+        execute("DELETE FROM forklore_search WHERE rowid > 0")
+        execute("INSERT INTO forklore_search (rowid, text) SELECT id * 16, 'otherwise' FROM forklore_searchblock")
+
+        assert any("is not in the search index" in problem for problem in problems())
+        assert any("The search index finds" in problem for problem in problems())
 
     def test_ends_with_one_where_something_is_wrong(self, the_store, capsys):
         execute("DELETE FROM forklore_searchdocument")

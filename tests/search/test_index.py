@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from sessions_app import databases, search, search_index, search_rebuild
+from sessions_app import databases, search, search_index, search_rebuild, store_check
 from sessions_app.search import walk
 from sessions_app.store import snapshot
 from tests.builders import a_message, a_session
@@ -91,7 +91,7 @@ class Exactness:
         for writer in writers:
             writer.join()
         assert errors == []
-        assert list(search_rebuild.problems()) == []
+        assert list(store_check.problems()) == []
 
 
 class Pages:
@@ -160,6 +160,6 @@ class Rebuilding:
         assert search_rebuild.rebuild() > 0
 
         assert search_index.complete()
-        assert list(search_rebuild.problems()) == []
+        assert list(store_check.problems()) == []
         for query in queries(choose, reference.sessions, QUERIES // 4):
             assert found(the_store.search(query, 99)) == reference.answer(query, 99), ascii(query)

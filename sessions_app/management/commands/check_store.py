@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from rich.console import Console
 from rich.progress import Progress
 
-from sessions_app import search_rebuild
+from sessions_app import store_check
 
 _SHOWN = 100  # problems, by name
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         found = 0
         with Progress(console=Console(file=self.stderr), transient=True) as bar:
             task = bar.add_task("Checking", total=None)
-            for problem in search_rebuild.problems(lambda done, total: bar.update(task, completed=done, total=total)):
+            for problem in store_check.problems(lambda done, total: bar.update(task, completed=done, total=total)):
                 found += 1
                 if found <= _SHOWN:
                     self.stdout.write(problem)

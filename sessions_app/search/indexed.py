@@ -36,7 +36,8 @@ Key = tuple[Any, UUID, int | None]  # updated_at, session, and position of the l
 FIRST_READ = 300  # messages that are read before candidates are listed, where they are more than a few
 FIRST_STRANDS = 100  # strands that are looked into before candidates are listed
 SHOWN = 20_000  # pieces that are mapped to their sessions at once
-WINDOW = (32, 512)  # sessions read at once: at first, and in the end
+CHUNK = 16  # sessions that show candidates, looked into at once
+WINDOW = (32, 512)  # sessions walked at once: at first, and in the end
 STEPS = (4, 64)  # messages verified at once: at first, and in the end
 
 
@@ -112,16 +113,14 @@ class Search:
         return None if shown is None else self._rows(shown)
 
     def _rows(self, shown: list[_Shown]) -> Iterator[tuple[SessionRow, list[Piece]]]:
-        size, start = WINDOW[0], 0
-        while start < len(shown):
-            chunk = shown[start : start + size]
+        for start in range(0, len(shown), CHUNK):
+            chunk = shown[start : start + CHUNK]
             self._fetch_first(each.pieces for each in chunk)
             pieces = {each.id: each.pieces for each in chunk if each.titled or self._has_match(each.pieces)}
             marks = ", ".join(["%s"] * len(pieces))
             keys = [piece_table.key(id) for id in pieces]
             for row in session_rows.live(f"session.id IN ({marks})", keys, len(keys)) if keys else ():
                 yield row, pieces[row.id]
-            start, size = start + size, min(size * 2, WINDOW[1])
 
     def _has_match(self, pieces: Iterable[Piece]) -> bool:
         return any(True for piece in pieces for _ in self._strand(piece).matches(piece.stop))

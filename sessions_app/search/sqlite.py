@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from operator import itemgetter
+from time import monotonic
 from typing import Any
 
 from sessions_app.databases import connection, current
@@ -13,26 +15,29 @@ from sessions_app.search_index import BLOCK
 
 PROBE = 100  # documents looked at to tell how common a trigram is
 PROBED = 12  # trigrams of a query, at most, of which that is asked
-GRAMS_OF_FEW = 5  # trigrams that are looked up together; each costs reading its list,
-GRAMS_OF_MANY = 16  # and spares verifying messages
+# One more trigram costs reading its list, and spares looking into the candidates that do not hold it. It is worth that
+# while its list is at most so many times as long as there are candidates: where some of them are looked into, and all.
+WORTH_OF_FEW = 250
+WORTH_OF_MANY = 1000
+_SPARED = 3  # of so many candidates one more trigram leaves one, about
 TERMS_OF_FEW = 24  # trigrams that a query of one or two characters may begin: each is a question, and a list to read
 TERMS_OF_MANY = 400
 _REMEMBERED = 20_000  # trigrams
 
-_WORTH = 30  # times the documents of the rarest trigram: one in more costs more to read than it spares
+_VALID = 600  # seconds that an estimate is remembered
 
-_estimates: OrderedDict[tuple[str, str], float] = OrderedDict()
+_estimates: OrderedDict[tuple[str, str, int], float] = OrderedDict()
 
 
 class Fts5Finder:
     def __init__(self, folded: str):
         self._query = storable(folded)
-        self._grams: list[str] | None = None
+        self._grams: dict[str, float] = {}  # and in how many documents they are, about; rarest first
         self._newest: Candidates | None = None  # of the newest blocks, from this one on
         self._from_block = 0
 
     def few(self) -> Candidates | None:
-        expression = self._all_of(GRAMS_OF_FEW) if len(self._query) >= 3 else self._any_of_terms(TERMS_OF_FEW)
+        expression = self._all_of(WORTH_OF_FEW) if len(self._query) >= 3 else self._any_of_terms(TERMS_OF_FEW)
         if expression is None:
             return None
         numbers = _execute_if(
@@ -52,7 +57,7 @@ class Fts5Finder:
             if expression is None:
                 return None
         else:
-            expression = self._all_of(GRAMS_OF_MANY)
+            expression = self._all_of(WORTH_OF_MANY)
         numbers = _execute_if(
             expression,
             "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s AND rowid > 0 LIMIT %s",
@@ -87,10 +92,17 @@ class Fts5Finder:
         found.add([place for place in waiting if place[0]])
         return found.sort()
 
-    def _all_of(self, limit: int) -> str:
-        if self._grams is None:
-            self._grams = _rarest_first(self._query)
-        return " AND ".join(map(_quoted, self._grams[:limit]))
+    def _all_of(self, worth: int) -> str:
+        """The trigrams of the query that are worth looking up."""
+        self._grams = self._grams or _rarest_first(self._query)
+        chosen: list[str] = []
+        left = float("inf")  # candidates
+        for gram, count in self._grams.items():
+            if chosen and count > worth * left:
+                break
+            chosen.append(gram)
+            left = min(left / _SPARED, count)
+        return " AND ".join(map(_quoted, chosen))
 
     def _any_of_terms(self, limit: int) -> str | None:
         """All trigrams that begin with the query; "" if there are none, None if they are more than the limit."""
@@ -107,20 +119,15 @@ class Fts5Finder:
         return " OR ".join(map(_quoted, terms))
 
 
-def _rarest_first(query: str) -> list[str]:
-    """The trigrams of a query that are worth looking up, rarest first."""
+def _rarest_first(query: str) -> dict[str, float]:
     grams = list(dict.fromkeys(query[at : at + 3] for at in range(len(query) - 2)))
-    if len(grams) == 1:
-        return grams
     step = -(-len(grams) // PROBED)
-    estimates = {gram: _estimate(gram) for gram in grams[::step]}
-    most = _WORTH * min(estimates.values())
-    return sorted((gram for gram in estimates if estimates[gram] <= most), key=estimates.__getitem__)
+    return dict(sorted(((gram, _estimate(gram)) for gram in grams[::step]), key=itemgetter(1)))
 
 
 def _estimate(gram: str) -> float:
-    """About how many documents hold a trigram: told from how far back in the index its hundredth newest stands."""
-    key = (current(), gram)
+    """About how many documents hold a trigram; a wrong one makes a search slow, not wrong."""
+    key = (current(), gram, int(monotonic() / _VALID))
     if key not in _estimates:
         _estimates[key] = _probe(gram)
         if len(_estimates) > _REMEMBERED:
@@ -129,13 +136,14 @@ def _estimate(gram: str) -> float:
 
 
 def _probe(gram: str) -> float:
+    """Told from how far back in the index the hundredth newest document stands; counted where there are fewer."""
     found = _execute(
         "SELECT rowid, (SELECT MAX(id) FROM forklore_searchblock) FROM forklore_search"
         " WHERE forklore_search MATCH %s ORDER BY rowid DESC LIMIT 1 OFFSET %s",
         [_quoted(gram), PROBE],
     )
     if not found or not found[0][1]:
-        return PROBE / 2
+        return _execute("SELECT COUNT(*) FROM forklore_search WHERE forklore_search MATCH %s", [_quoted(gram)])[0][0]
     number, last = found[0]
     return PROBE * last / max(last - number // BLOCK, 1)
 

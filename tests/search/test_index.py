@@ -36,7 +36,7 @@ def thresholds(request, monkeypatch):
         monkeypatch.setattr(search_index, "WAITING", 3)
         for module in (sqlite, postgresql):
             monkeypatch.setattr(module, "FEW", 2)
-        monkeypatch.setattr(sqlite, "GRAMS_OF_FEW", 1)
+        monkeypatch.setattr(sqlite, "WORTH_OF_FEW", 0)
         monkeypatch.setattr(indexed, "FIRST_READ", 5)
         monkeypatch.setattr(indexed, "FIRST_STRANDS", 1)
         monkeypatch.setattr(indexed, "WINDOW", (2, 4))

@@ -36,9 +36,9 @@ Key = tuple[Any, UUID, int | None]  # updated_at, session, and position of the l
 FIRST_READ = 300  # messages that are read before candidates are listed, where they are more than a few
 FIRST_STRANDS = 100  # strands that are looked into before candidates are listed
 SHOWN = 20_000  # pieces that are mapped to their sessions at once
-CHUNK = 16  # sessions that show candidates, looked into at once
-WINDOW = (32, 512)  # sessions walked at once: at first, and in the end
-STEPS = (4, 64)  # messages verified at once: at first, and in the end
+CHUNK = 16  # sessions whose first candidates are read at once
+WINDOW = (32, 256)  # sessions walked at once: at first, and in the end
+STEPS = (1, 64)  # messages verified at once: at first, and in the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,10 @@ class Search:
         while rows := session_rows.live(f"{condition} AND {further}", [*parameters, *more], size):
             pieces = _pieces_of(rows)
             self._look_into({piece.strand for row in rows for piece in pieces[row.id]})
-            self._fetch_first(pieces.values())
-            for row in rows:
-                yield row, pieces[row.id]
+            for start in range(0, len(rows), CHUNK):
+                self._fetch_first(pieces[row.id] for row in rows[start : start + CHUNK])
+                for row in rows[start : start + CHUNK]:
+                    yield row, pieces[row.id]
             further, more = _older(rows[-1].updated_at, rows[-1].id)
             size = min(size * 2, WINDOW[1])
 
@@ -291,7 +292,7 @@ class _Strand:
             if not positions:
                 self._next = stop
                 return False
-            self._step = min(self._step * 2, STEPS[1])
+            self._step = min(self._step * 4, STEPS[1])
             found = [*self._verified(positions)]
             self._next = positions[-1] + 1
             if found:

@@ -22,11 +22,24 @@ def quantiles(call: Callable[[int], object], times: int, warm: int = 3) -> tuple
     """p50 and p95 of `times` calls in milliseconds; the call is handed the number of its turn."""
     for turn in range(warm):
         call(turn)
-    taken = []
-    for turn in range(warm, warm + times):
-        started = time.perf_counter()
-        call(turn)
-        taken.append((time.perf_counter() - started) * 1000)
+    return _p50_and_p95([_taken(call, turn) for turn in range(warm, warm + times)])
+
+
+def pair_of_quantiles(
+    one: Callable[[int], object], other: Callable[[int], object], times: int
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The same for two calls that take turns, so that what slows the machine slows both."""
+    taken = [(_taken(one, turn), _taken(other, turn)) for turn in range(times)]
+    return _p50_and_p95([first for first, _ in taken]), _p50_and_p95([second for _, second in taken])
+
+
+def _taken(call: Callable[[int], object], turn: int) -> float:
+    started = time.perf_counter()
+    call(turn)
+    return (time.perf_counter() - started) * 1000
+
+
+def _p50_and_p95(taken: list[float]) -> tuple[float, float]:
     return statistics.median(taken), sorted(taken)[int(len(taken) * 0.95)]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sessions_app import bodies, search_index
-from sessions_app.databases import connection
+from sessions_app.databases import connection, execute
 from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
 
@@ -310,16 +310,20 @@ def _rows(
     return rows
 
 
-def _insert(strand: int | None, rows: Sequence[Row]) -> None:
+def _insert(strand: int, rows: Sequence[Row]) -> None:
+    values = [
+        [strand, row.position, row.kind, row.size_total, row.prompt_total, row.digest, row.body.decode()]
+        for row in rows
+    ]
+    statement = (
+        "INSERT INTO forklore_message (strand_id, position, kind, size_total, prompt_total, digest, body)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s)"
+    )
+    if len(values) == 1:
+        execute(statement, values[0])
+        return
     with connection().cursor() as cursor:
-        cursor.executemany(
-            "INSERT INTO forklore_message (strand_id, position, kind, size_total, prompt_total, digest, body)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            [
-                [strand, row.position, row.kind, row.size_total, row.prompt_total, row.digest, row.body.decode()]
-                for row in rows
-            ],
-        )
+        cursor.executemany(statement, values)
 
 
 def _move_on(tail: Tail, rows: Sequence[Row]) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import transaction
 
 from sessions_app import bodies, piece_table, search_index
-from sessions_app.databases import connection, current
+from sessions_app.databases import connection, current, execute
 from sessions_app.errors import SessionNotFound, VersionConflict
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
@@ -223,11 +223,7 @@ def moment_for_database(moment: datetime) -> Any:
 
 def _update(row: SessionRow, values: dict[str, Any]) -> None:
     assignments = ", ".join(f"{column} = %s" for column in values)
-    with connection().cursor() as cursor:
-        cursor.execute(
-            f"UPDATE forklore_session SET {assignments} WHERE id = %s",  # noqa: S608
-            [*values.values(), key(row.id)],
-        )
+    execute(f"UPDATE forklore_session SET {assignments} WHERE id = %s", [*values.values(), key(row.id)])  # noqa: S608
 
 
 def _changing(row: SessionRow) -> dict[str, Any]:
@@ -247,9 +243,8 @@ def _changing(row: SessionRow) -> dict[str, Any]:
 
 
 def _select(condition: str, parameters: Sequence[Any], end: str) -> list[SessionRow]:
-    with connection().cursor() as cursor:
-        cursor.execute(f"SELECT {_COLUMNS}{_FROM} WHERE {condition}{end}", parameters)
-        return [_row(values) for values in cursor.fetchall()]
+    found = execute(f"SELECT {_COLUMNS}{_FROM} WHERE {condition}{end}", parameters)
+    return [_row(values) for values in found.fetchall()]
 
 
 def _row(values: Sequence[Any]) -> SessionRow:

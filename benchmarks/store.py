@@ -197,7 +197,12 @@ def _bars(report: Report) -> list[str]:
             ">=",
             200,
         ),
-        ("update at 5,000: JSON column to ours", p50["JSON column: update at 5,000"] / p50["update at 5,000"], ">=", 2.5),
+        (
+            "update at 5,000: JSON column to ours",
+            p50["JSON column: update at 5,000"] / p50["update at 5,000"],
+            ">=",
+            2.5,
+        ),
         ("fork_at at 5,000 to fork_at at 10", p50["fork at 5,000"] / p50["fork at 10"], "<=", 1.5),
         ("1,000 forks of 5,000 messages, MB", numbers["1,000 forks of 5,000 messages"] / 1e6, "<=", 1),
         (
@@ -206,7 +211,12 @@ def _bars(report: Report) -> list[str]:
             ">=",
             50,
         ),
-        ("8 writers, turns/s: ours to JSON column", numbers["forklore: 8 writers"] / numbers["json-column: 8 writers"], ">=", 5),
+        (
+            "8 writers, turns/s: ours to JSON column",
+            numbers["forklore: 8 writers"] / numbers["json-column: 8 writers"],
+            ">=",
+            5,
+        ),
         ("8 writers, our errors", numbers["forklore: errors of writers"], "<=", 0),
     ]
     print(f"\nBars on {report.kind}")

@@ -138,7 +138,7 @@ class Transcript(models.Model):
     external_id = models.CharField(max_length=255)
     subpath = models.CharField(max_length=500, blank=True)
 
-    path = models.TextField(default="\"\"")  # as JSON: bytes that are no characters may stand in it
+    path = models.TextField(default='""')  # as JSON: bytes that are no characters may stand in it
     size = models.PositiveBigIntegerField(default=0)  # bytes
     mtime_ns = models.BigIntegerField(default=0)
     offset = models.PositiveBigIntegerField(default=0)  # bytes

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sessions_app import bodies, search_index
@@ -311,7 +312,7 @@ def _rows(
 
 
 def _insert(strand: int, rows: Sequence[Row]) -> None:
-    values = [
+    values: list[list[Any]] = [
         [strand, row.position, row.kind, row.size_total, row.prompt_total, row.digest, row.body.decode()]
         for row in rows
     ]

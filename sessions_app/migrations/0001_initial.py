@@ -7,125 +7,238 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Project',
+            name="Project",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, unique=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=255, unique=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
         migrations.CreateModel(
-            name='Strand',
+            name="Strand",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('start', models.PositiveIntegerField()),
-                ('base_digest', models.BinaryField(default=b'')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("start", models.PositiveIntegerField()),
+                ("base_digest", models.BinaryField(default=b"")),
             ],
         ),
         migrations.CreateModel(
-            name='Session',
+            name="Session",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('relation', models.CharField(blank=True, choices=[('fork', 'Fork'), ('subagent', 'sub-agent'), ('compaction', 'Compaction'), ('continuation', 'Continuation')], max_length=12, null=True)),
-                ('relation_inferred', models.BooleanField(default=False)),
-                ('fork_point', models.PositiveIntegerField(blank=True, null=True)),
-                ('title', models.CharField(max_length=200)),
-                ('title_source', models.CharField(choices=[('derived', 'Derived'), ('agent', 'Agent'), ('user', 'User')], default='derived', max_length=7)),
-                ('first_prompt', models.PositiveIntegerField(null=True)),
-                ('agent', models.CharField(blank=True, max_length=40)),
-                ('turns', models.PositiveIntegerField(default=0)),
-                ('message_count', models.PositiveIntegerField(default=0)),
-                ('prompt_count', models.PositiveIntegerField(default=0)),
-                ('size_bytes', models.PositiveBigIntegerField(default=0)),
-                ('version', models.PositiveBigIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('trashed_at', models.DateTimeField(blank=True, null=True)),
-                ('tail_digest', models.BinaryField(default=b'')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='forklore.session')),
-                ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sessions', to='forklore.project')),
-                ('strand', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='forklore.strand')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "relation",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("fork", "Fork"),
+                            ("subagent", "sub-agent"),
+                            ("compaction", "Compaction"),
+                            ("continuation", "Continuation"),
+                        ],
+                        max_length=12,
+                        null=True,
+                    ),
+                ),
+                ("relation_inferred", models.BooleanField(default=False)),
+                ("fork_point", models.PositiveIntegerField(blank=True, null=True)),
+                ("title", models.CharField(max_length=200)),
+                (
+                    "title_source",
+                    models.CharField(
+                        choices=[("derived", "Derived"), ("agent", "Agent"), ("user", "User")],
+                        default="derived",
+                        max_length=7,
+                    ),
+                ),
+                ("first_prompt", models.PositiveIntegerField(null=True)),
+                ("agent", models.CharField(blank=True, max_length=40)),
+                ("turns", models.PositiveIntegerField(default=0)),
+                ("message_count", models.PositiveIntegerField(default=0)),
+                ("prompt_count", models.PositiveIntegerField(default=0)),
+                ("size_bytes", models.PositiveBigIntegerField(default=0)),
+                ("version", models.PositiveBigIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                ("trashed_at", models.DateTimeField(blank=True, null=True)),
+                ("tail_digest", models.BinaryField(default=b"")),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="forklore.session",
+                    ),
+                ),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="sessions", to="forklore.project"
+                    ),
+                ),
+                (
+                    "strand",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="forklore.strand",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Piece',
+            name="Piece",
             fields=[
-                ('pk', models.CompositePrimaryKey('session_id', 'start', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('start', models.PositiveIntegerField()),
-                ('stop', models.PositiveIntegerField(null=True)),
-                ('session', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pieces', to='forklore.session')),
-                ('strand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pieces', to='forklore.strand')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "session_id", "start", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("start", models.PositiveIntegerField()),
+                ("stop", models.PositiveIntegerField(null=True)),
+                (
+                    "session",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="pieces", to="forklore.session"
+                    ),
+                ),
+                (
+                    "strand",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="pieces", to="forklore.strand"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('pk', models.CompositePrimaryKey('strand_id', 'position', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveIntegerField()),
-                ('kind', models.PositiveSmallIntegerField(choices=[(0, 'Other'), (1, 'Prompt'), (2, 'Answer'), (3, 'Thinking'), (4, 'Tool Call'), (5, 'Tool Result'), (6, 'Image'), (7, 'Notice'), (8, 'Unreadable')], default=0)),
-                ('size_total', models.PositiveBigIntegerField()),
-                ('prompt_total', models.PositiveIntegerField()),
-                ('digest', models.BinaryField()),
-                ('body', models.TextField()),
-                ('strand', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='forklore.strand')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "strand_id", "position", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "kind",
+                    models.PositiveSmallIntegerField(
+                        choices=[
+                            (0, "Other"),
+                            (1, "Prompt"),
+                            (2, "Answer"),
+                            (3, "Thinking"),
+                            (4, "Tool Call"),
+                            (5, "Tool Result"),
+                            (6, "Image"),
+                            (7, "Notice"),
+                            (8, "Unreadable"),
+                        ],
+                        default=0,
+                    ),
+                ),
+                ("size_total", models.PositiveBigIntegerField()),
+                ("prompt_total", models.PositiveIntegerField()),
+                ("digest", models.BinaryField()),
+                ("body", models.TextField()),
+                (
+                    "strand",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="forklore.strand",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Transcript',
+            name="Transcript",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=40)),
-                ('project_key', models.CharField(max_length=500)),
-                ('external_id', models.CharField(max_length=255)),
-                ('subpath', models.CharField(blank=True, max_length=500)),
-                ('path', models.TextField(default='""')),
-                ('size', models.PositiveBigIntegerField(default=0)),
-                ('mtime_ns', models.BigIntegerField(default=0)),
-                ('offset', models.PositiveBigIntegerField(default=0)),
-                ('digest', models.CharField(blank=True, max_length=64)),
-                ('lines', models.PositiveIntegerField(default=0)),
-                ('unreadable', models.PositiveIntegerField(default=0)),
-                ('detail', models.TextField(default='{}')),
-                ('prefix', models.PositiveIntegerField(default=0)),
-                ('wanted_parent', models.CharField(blank=True, max_length=255)),
-                ('wanted_link', models.TextField(blank=True)),
-                ('session', models.OneToOneField(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='transcript', to='forklore.session')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source", models.CharField(max_length=40)),
+                ("project_key", models.CharField(max_length=500)),
+                ("external_id", models.CharField(max_length=255)),
+                ("subpath", models.CharField(blank=True, max_length=500)),
+                ("path", models.TextField(default='""')),
+                ("size", models.PositiveBigIntegerField(default=0)),
+                ("mtime_ns", models.BigIntegerField(default=0)),
+                ("offset", models.PositiveBigIntegerField(default=0)),
+                ("digest", models.CharField(blank=True, max_length=64)),
+                ("lines", models.PositiveIntegerField(default=0)),
+                ("unreadable", models.PositiveIntegerField(default=0)),
+                ("detail", models.TextField(default="{}")),
+                ("prefix", models.PositiveIntegerField(default=0)),
+                ("wanted_parent", models.CharField(blank=True, max_length=255)),
+                ("wanted_link", models.TextField(blank=True)),
+                (
+                    "session",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="transcript",
+                        to="forklore.session",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(models.F('project'), models.OrderBy(models.F('updated_at'), descending=True), models.F('id'), name='session_of_project'),
+            model_name="session",
+            index=models.Index(
+                models.F("project"),
+                models.OrderBy(models.F("updated_at"), descending=True),
+                models.F("id"),
+                name="session_of_project",
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(models.OrderBy(models.F('updated_at'), descending=True), models.F('id'), name='session_newest'),
+            model_name="session",
+            index=models.Index(
+                models.OrderBy(models.F("updated_at"), descending=True), models.F("id"), name="session_newest"
+            ),
         ),
         migrations.AddIndex(
-            model_name='session',
-            index=models.Index(models.F('trashed_at'), condition=models.Q(('trashed_at__isnull', False)), name='session_trashed'),
+            model_name="session",
+            index=models.Index(
+                models.F("trashed_at"), condition=models.Q(("trashed_at__isnull", False)), name="session_trashed"
+            ),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(models.F('strand'), models.F('position'), condition=models.Q(('kind', 1)), name='message_prompts'),
+            model_name="message",
+            index=models.Index(
+                models.F("strand"), models.F("position"), condition=models.Q(("kind", 1)), name="message_prompts"
+            ),
         ),
         migrations.AddIndex(
-            model_name='transcript',
-            index=models.Index(models.F('source'), models.F('wanted_parent'), condition=models.Q(('wanted_parent', ''), _negated=True), name='transcript_wanting'),
+            model_name="transcript",
+            index=models.Index(
+                models.F("source"),
+                models.F("wanted_parent"),
+                condition=models.Q(("wanted_parent", ""), _negated=True),
+                name="transcript_wanting",
+            ),
         ),
         migrations.AddIndex(
-            model_name='transcript',
-            index=models.Index(models.F('source'), models.F('external_id'), name='transcript_external'),
+            model_name="transcript",
+            index=models.Index(models.F("source"), models.F("external_id"), name="transcript_external"),
         ),
         migrations.AddConstraint(
-            model_name='transcript',
-            constraint=models.UniqueConstraint(fields=('source', 'project_key', 'external_id', 'subpath'), name='transcript_identity'),
+            model_name="transcript",
+            constraint=models.UniqueConstraint(
+                fields=("source", "project_key", "external_id", "subpath"), name="transcript_identity"
+            ),
         ),
     ]

@@ -13,75 +13,121 @@ def make_index(apps, schema_editor):
     """What Django has no model for; search_index.ensure() makes the same again where it is missing."""
     from sessions_app import databases, search_index
 
-    if schema_editor.connection.vendor == 'postgresql':
+    if schema_editor.connection.vendor == "postgresql":
         try:
-            schema_editor.execute('CREATE EXTENSION IF NOT EXISTS pg_trgm')
+            schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         except DatabaseError as error:
-            raise DatabaseError(f'{NOT_PERMITTED} ({error})') from None
+            raise DatabaseError(f"{NOT_PERMITTED} ({error})") from None
     with databases.using(schema_editor.connection.alias):
         search_index.ensure()
         search_index.mark_incomplete_unless_empty()
 
 
 def drop_index(apps, schema_editor):
-    if schema_editor.connection.vendor == 'sqlite':
-        schema_editor.execute('DROP TABLE IF EXISTS forklore_search_terms')
-        schema_editor.execute('DROP TABLE IF EXISTS forklore_search')
+    if schema_editor.connection.vendor == "sqlite":
+        schema_editor.execute("DROP TABLE IF EXISTS forklore_search_terms")
+        schema_editor.execute("DROP TABLE IF EXISTS forklore_search")
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('forklore', '0001_initial'),
+        ("forklore", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='SearchRebuild',
+            name="SearchRebuild",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('strand_id', models.BigIntegerField()),
-                ('position', models.BigIntegerField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("strand_id", models.BigIntegerField()),
+                ("position", models.BigIntegerField()),
             ],
         ),
         migrations.CreateModel(
-            name='SearchDocument',
+            name="SearchDocument",
             fields=[
-                ('pk', models.CompositePrimaryKey('strand_id', 'position', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveIntegerField()),
-                ('text', models.TextField()),
-                ('strand', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='forklore.strand')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "strand_id", "position", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                ("text", models.TextField()),
+                (
+                    "strand",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="forklore.strand",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SearchLong',
+            name="SearchLong",
             fields=[
-                ('pk', models.CompositePrimaryKey('strand_id', 'position', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('position', models.PositiveIntegerField()),
-                ('strand', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='forklore.strand')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "strand_id", "position", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "strand",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="forklore.strand",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='SearchBlock',
+            name="SearchBlock",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('strand', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='forklore.strand')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                (
+                    "strand",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="forklore.strand",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('strand', 'number'), name='search_block_place')],
+                "constraints": [models.UniqueConstraint(fields=("strand", "number"), name="search_block_place")],
             },
         ),
         migrations.CreateModel(
-            name='SearchTitle',
+            name="SearchTitle",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField()),
-                ('waiting', models.BooleanField()),
-                ('session', models.OneToOneField(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='forklore.session')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField()),
+                ("waiting", models.BooleanField()),
+                (
+                    "session",
+                    models.OneToOneField(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="forklore.session",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(models.F('id'), condition=models.Q(('waiting', True)), name='search_title_waiting')],
+                "indexes": [
+                    models.Index(models.F("id"), condition=models.Q(("waiting", True)), name="search_title_waiting")
+                ],
             },
         ),
         migrations.RunPython(make_index, drop_index),

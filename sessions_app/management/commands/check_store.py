@@ -22,7 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = 0
-        with Progress(console=Console(file=self.stderr), transient=True) as bar:
+        with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("Checking", total=None)
             for problem in store_check.problems(lambda done, total: bar.update(task, completed=done, total=total)):
                 found += 1

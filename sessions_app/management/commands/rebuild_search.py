@@ -19,7 +19,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with Progress(console=Console(file=self.stderr), transient=True) as bar:
+        with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("Indexing", total=None)
             try:
                 count = search_rebuild.rebuild(lambda done, total: bar.update(task, completed=done, total=total))

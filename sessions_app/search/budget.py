@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import monotonic
+from typing import Any
 
 from django.db import DatabaseError, transaction
 
@@ -36,10 +37,14 @@ class Budget:
         if self._end is None:
             yield
             return
+        database: Any = connection()
         try:
             with _limited(self):
                 yield
-        except DatabaseError:
+        except (
+            DatabaseError,
+            database.Database.Error,
+        ):  # Django wraps them where a cursor executes, not where it fetches
             if self.spent:
                 raise OutOfTime from None
             raise

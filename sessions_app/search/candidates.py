@@ -33,7 +33,7 @@ class Finder(Protocol):
         """All candidates, or None if they are more than FEW or cannot be told apart from the rest."""
 
     def many(self) -> Candidates | None:
-        """All candidates in messages, or None if they are more than MANY or cannot be told apart from the rest."""
+        """All candidates, or None if they are more than MANY or cannot be told apart from the rest."""
 
     def in_strands(self, strands: Sequence[int]) -> Candidates | None:
         """The candidates in messages of some strands, or of those of them that can be told; None if none can."""

@@ -99,18 +99,32 @@ class Search:
         """Hits in their order, each with the strand that it stands in, 0 for a title."""
         self.candidates = self._finder.few()
         self._listed = self.candidates is not None
-        for row, pieces in self._sessions_of_candidates() or self._newest_first():
+        for row, pieces in self._sessions():
             self.budget.check()
             yield from self._hits_in(row, pieces)
 
     # Which sessions to look into
 
-    def _sessions_of_candidates(self) -> Iterator[tuple[SessionRow, list[Piece]]] | None:
-        """The sessions that show a candidate, in the order of hits; None if they are too many to sort."""
-        if self.candidates is None:
+    def _sessions(self) -> Iterator[tuple[SessionRow, list[Piece]]]:
+        """Sessions in the order of hits: those that show a candidate as soon as all are listed, and all until then."""
+        shown = self._showing(*self._condition())
+        tried = self._listed
+        for row, pieces in self._newest_first() if shown is None else ():
+            yield row, pieces
+            if self._listed and not tried:
+                tried = True
+                condition, parameters = self._condition()
+                older, values = _older(row.updated_at, row.id)
+                shown = self._showing(f"{condition} AND {older}", [*parameters, *values])
+                if shown is not None:
+                    break
+        yield from self._rows(shown or [])
+
+    def _showing(self, condition: str, parameters: Sequence[Any]) -> list[_Shown] | None:
+        """The sessions that show a candidate; None if not all are listed, or if the sessions are too many to sort."""
+        if not self._listed or self.candidates is None:
             return None
-        shown = _showing(self.candidates, *self._condition())
-        return None if shown is None else self._rows(shown)
+        return _showing(self.candidates, condition, parameters)
 
     def _rows(self, shown: list[_Shown]) -> Iterator[tuple[SessionRow, list[Piece]]]:
         for start in range(0, len(shown), CHUNK):

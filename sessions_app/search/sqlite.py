@@ -60,7 +60,7 @@ class Fts5Finder:
             expression = self._all_of(WORTH_OF_MANY)
         numbers = _execute_if(
             expression,
-            "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s AND rowid > 0 LIMIT %s",
+            "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s LIMIT %s",
             MANY + 1,
         )
         return None if len(numbers) > MANY else self._candidates(numbers)

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from sessions_app import databases, search, search_index, search_rebuild, store_check
-from sessions_app.search import walk
+from sessions_app.search import budget, walk
 from sessions_app.store import snapshot
 from tests.builders import a_message, a_session
 
@@ -134,6 +134,18 @@ class Pages:
 
         assert (page.hits, page.complete, page.next) == ([], False, None)
         assert search.search_page("hay", 9).complete
+
+    @pytest.mark.parametrize("milliseconds", range(0, 30, 2))
+    def test_never_fail_for_want_of_time(self, the_store, milliseconds, monkeypatch):
+        monkeypatch.setattr(budget, "_STEPS", 10)
+        session = a_session(the_store, *["hay"] * 300, "needle")
+        whole = search.search_page("needle", 9).hits
+
+        page = search.search_page("needle", 9, seconds=milliseconds / 1000)
+
+        assert page.hits in ([], whole)
+        assert page.complete or page.hits == []
+        assert the_store.search("needle", 9)[0].id == session.id
 
     def test_keep_to_the_filters(self, the_store):
         from sessions_app.models import Kind, Session

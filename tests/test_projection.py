@@ -534,4 +534,4 @@ def test_hostile_text_takes_linear_time(text):
     call = {"name": "f", "arguments": text}
     started = time.perf_counter()
     search_texts({"role": "user", "content": text, "tool_calls": [call], "x": {"data": text}})
-    assert time.perf_counter() - started < 2  # seconds; quadratic time would be minutes
+    assert time.perf_counter() - started < 20  # seconds; quadratic time would be minutes

@@ -110,15 +110,13 @@ class TheUsualPlaces:
         ]
         assert found[0].bytes == path.stat().st_size
 
-    def test_are_measured_quickly(self, home):
+    def test_are_all_found_where_there_are_many(self, home):
         for number in range(10_000):
             if number % 100 == 0:
                 folder = home / ".claude" / "projects" / str(number)
                 folder.mkdir(parents=True)
             (folder / f"{number}.jsonl").touch()
-        started = time.perf_counter()
         assert discovery.discover(home)[0].files == 10_000
-        assert time.perf_counter() - started < 2  # seconds
 
 
 class ATerminal:

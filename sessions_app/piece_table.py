@@ -21,6 +21,17 @@ from sessions_app.records import Message
 
 PIECE_LIMIT = 48  # of a session; more make reading slower than a copy is dear
 BATCH = 500  # messages moved at once
+END = 2**31 - 1  # beyond every position
+
+# A session without messages in the window gives a row without a body.
+_WINDOW = (
+    "SELECT message.body FROM forklore_session session"
+    " LEFT JOIN forklore_piece piece ON piece.session_id = session.id"
+    " LEFT JOIN forklore_message message ON message.strand_id = piece.strand_id"
+    " AND message.position >= piece.start AND message.position < COALESCE(piece.stop, session.message_count)"
+    " AND message.position >= %s AND message.position < %s"
+    " WHERE session.id = %s AND session.trashed_at IS NULL ORDER BY piece.start, message.position"
+)
 
 
 @dataclass(slots=True)
@@ -88,6 +99,16 @@ def read_bodies(of: Sequence[Piece], start: int, stop: int) -> Iterator[str]:
             )
             for (body,) in cursor.fetchall():
                 yield body
+
+
+def window(session: UUID, start: int, stop: int | None) -> list[str] | None:
+    """The bodies of the positions [start, stop) of a live session, in order; None without such a session.
+
+    One statement, for on PostgreSQL the way to the server and back is most of what a window takes.
+    """
+    bounds = [min(start, END), END if stop is None else min(stop, END)]
+    found = execute(_WINDOW, [*bounds, key(session)]).fetchall()
+    return [body for (body,) in found if body is not None] if found else None
 
 
 def prompt_positions(of: Sequence[Piece]) -> list[int]:

@@ -197,8 +197,10 @@ def get_messages(id: UUID, start: int = 0, stop: int | None = None) -> list[Mess
     Raises SessionNotFound, and ValueError for a negative position.
     """
     _check_window(start, stop)
-    with snapshot():
-        return _live_row(id).messages(start, stop)
+    found = piece_table.window(id, start, stop)
+    if found is None:
+        raise SessionNotFound(id)
+    return [bodies.decode(body) for body in found]
 
 
 def prompt_positions(id: UUID) -> list[int]:

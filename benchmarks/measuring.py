@@ -7,7 +7,7 @@ import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,12 +25,10 @@ def quantiles(call: Callable[[int], object], times: int, warm: int = 3) -> tuple
     return _p50_and_p95([_taken(call, turn) for turn in range(warm, warm + times)])
 
 
-def pair_of_quantiles(
-    one: Callable[[int], object], other: Callable[[int], object], times: int
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """The same for two calls that take turns, so that what slows the machine slows both."""
-    taken = [(_taken(one, turn), _taken(other, turn)) for turn in range(times)]
-    return _p50_and_p95([first for first, _ in taken]), _p50_and_p95([second for _, second in taken])
+def quantiles_in_turn(calls: Sequence[Callable[[int], object]], times: int) -> list[tuple[float, float]]:
+    """The same for calls that take turns, so that what slows the machine slows all of them."""
+    taken = [[_taken(call, turn) for call in calls] for turn in range(times)]
+    return [_p50_and_p95(list(column)) for column in zip(*taken, strict=True)]
 
 
 def _taken(call: Callable[[int], object], turn: int) -> float:

@@ -20,6 +20,8 @@ from sessions_app.records import ImportBatch, ImportState, Message, Origin, Pare
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
+    from sessions_app.search.indexed import Distinct
+
 READERS = 4  # threads
 CALLERS = 8  # threads, on PostgreSQL
 
@@ -79,6 +81,27 @@ class AsyncStore:
     async def rename(self, id: UUID, title: str) -> None:
         await self._write("rename", id, title)
 
+    async def pin(self, id: UUID) -> None:
+        await self._write("pin", id)
+
+    async def unpin(self, id: UUID) -> None:
+        await self._write("unpin", id)
+
+    async def archive(self, id: UUID) -> None:
+        await self._write("archive", id)
+
+    async def unarchive(self, id: UUID) -> None:
+        await self._write("unarchive", id)
+
+    async def tag(self, id: UUID, name: str) -> None:
+        await self._write("tag", id, name)
+
+    async def untag(self, id: UUID, name: str) -> None:
+        await self._write("untag", id, name)
+
+    async def tags(self, id: UUID) -> list[str]:
+        return await self._read("tags", id)
+
     async def delete(self, id: UUID) -> None:
         await self._write("delete", id)
 
@@ -109,8 +132,13 @@ class AsyncStore:
     async def find_by_id_prefix(self, prefix: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
         return await self._read("find_by_id_prefix", prefix, limit, with_messages=with_messages)
 
-    async def search(self, query: str, limit: int) -> list[SearchHit]:
-        return await self._read("search", query, limit)
+    async def search(
+        self, query: str, limit: int, *, filters: str = "", distinct: Distinct = "session"
+    ) -> list[SearchHit]:
+        return await self._read("search", query, limit, filters=filters, distinct=distinct)
+
+    async def find(self, id: UUID, query: str) -> list[int]:
+        return await self._read("find", id, query)
 
     async def import_state(self, origin: Origin) -> tuple[UUID, ImportState] | None:
         return await self._read("import_state", origin)

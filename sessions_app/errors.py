@@ -33,8 +33,16 @@ class InvalidAgent(StoreError):
     pass
 
 
-class InvalidQuery(StoreError):
+class InvalidTag(StoreError):
     pass
+
+
+class InvalidQuery(StoreError):
+    """A query that asks for nothing, or a word of it that means nothing: where it stands, if it is one word."""
+
+    def __init__(self, sentence: str, start: int | None = None, stop: int | None = None):
+        super().__init__(sentence)
+        self.start, self.stop = start, stop
 
 
 class InvalidLineage(StoreError):

@@ -68,6 +68,8 @@ class Session(models.Model):
     version = models.PositiveBigIntegerField(default=1)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    pinned_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
     trashed_at = models.DateTimeField(null=True, blank=True)
 
     # The strand that it may append to; its piece without a stop says the same, and an append reads only this row.
@@ -84,6 +86,7 @@ class Session(models.Model):
             models.Index("project", models.F("updated_at").desc(), "id", name="session_of_project"),
             models.Index(models.F("updated_at").desc(), "id", name="session_newest"),
             models.Index("trashed_at", condition=models.Q(trashed_at__isnull=False), name="session_trashed"),
+            models.Index("pinned_at", condition=models.Q(pinned_at__isnull=False), name="session_pinned"),
         ]
 
     def __str__(self) -> str:
@@ -92,6 +95,20 @@ class Session(models.Model):
     @property
     def own_message_count(self) -> int:
         return self.message_count - (self.fork_point or 0)
+
+
+class Tag(models.Model):
+    """A word that somebody put on a session."""
+
+    pk = models.CompositePrimaryKey("session_id", "name")
+    session = models.ForeignKey(Session, models.CASCADE, related_name="tags", db_index=False)
+    name = models.CharField(max_length=50)
+
+    class Meta:
+        indexes = [models.Index("name", "session", name="tag_name")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Strand(models.Model):

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Count, F, Max, Q, Sum, Value
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Lower
+
+from sessions_app.databases import connection
 
 if TYPE_CHECKING:
     from sessions_app.models import Project, Session  # noqa: F401
 
 LIVE = Q(trashed_at__isnull=True)
+RUNNING = timedelta(minutes=2)  # since the last write; an agent that says nothing for longer counts as idle
+
+_UNDER = """WITH RECURSIVE under(id) AS (
+    SELECT id FROM forklore_session WHERE id >= %s AND id <= %s
+    UNION SELECT child.id FROM forklore_session child JOIN under ON child.parent_id = under.id
+) SELECT id FROM under"""
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
@@ -72,7 +82,44 @@ class SessionQuerySet(models.QuerySet["Session"]):
         digits = prefix.replace("-", "").lower()
         if len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
             return self.none()
-        return self.filter(id__gte=UUID(digits.ljust(32, "0")), id__lte=UUID(digits.ljust(32, "f")))
+        first, last = _range_of(digits)
+        return self.filter(id__gte=first, id__lte=last)
+
+    def under(self, prefix: str) -> SessionQuerySet:
+        """Sessions whose id starts with the hex digits, and all that descend from them."""
+        native = connection().features.has_native_uuid_field
+        bounds = [id if native else id.hex for id in _range_of(prefix)]
+        return self.filter(pk__in=RawSQL(_UNDER, bounds))  # noqa: S611 constant
+
+    def pinned(self) -> SessionQuerySet:
+        return self.filter(pinned_at__isnull=False)
+
+    def archived(self) -> SessionQuerySet:
+        return self.filter(archived_at__isnull=False)
+
+    def running(self, now: datetime) -> SessionQuerySet:
+        return self.filter(updated_at__gt=now - RUNNING)
+
+    def roots(self) -> SessionQuerySet:
+        return self.filter(parent__isnull=True)
+
+    def related_as(self, relation: str) -> SessionQuerySet:
+        return self.filter(relation=relation)
+
+    def with_forks(self) -> SessionQuerySet:
+        """Those that a live session was forked from; sub-agents are no forks."""
+        forks = SessionQuerySet(self.model).live().filter(parent=OuterRef("pk")).exclude(relation="subagent")
+        return self.filter(Exists(forks))
+
+    def tagged(self, name: str) -> SessionQuerySet:
+        # Not tags__name=, a join in which a condition on a second tag would have to be another one.
+        return self.filter(pk__in=self.model.objects.filter(tags__name=name).values("pk"))
+
+    def of_projects(self, ids: Iterable[int]) -> SessionQuerySet:
+        return self.filter(project__in=list(ids))
+
+    def by_agents(self, names: Iterable[str]) -> SessionQuerySet:
+        return self.filter(agent__in=list(names))
 
     def with_fork_count(self) -> SessionQuerySet:
         """Adds fork_count: live children of any relation but sub-agents."""
@@ -102,6 +149,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         beyond = Q(sort_key__lt=sort_key) if descending else Q(sort_key__gt=sort_key)
         return self.filter(beyond | Q(sort_key=sort_key, id__gt=id))
 
+    def agents(self) -> list[str]:
+        """The agents that wrote any of them; "" where one is not known."""
+        return list(self.order_by("agent").values_list("agent", flat=True).distinct())
+
     def figures(self) -> dict:
         """sessions, subagents, size_bytes and last_activity (None without any) in one question."""
         return self.aggregate(
@@ -115,3 +166,8 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Sessions, bytes and last activity of each project that has any, by its key."""
         rows = self.order_by().values_list("project").annotate(Count("pk"), Sum("size_bytes"), Max("updated_at"))
         return {project: tuple(figures) for project, *figures in rows}
+
+
+def _range_of(digits: str) -> tuple[UUID, UUID]:
+    """The first and the last id that begin with these hex digits, at most 32."""
+    return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))

@@ -8,6 +8,7 @@ from uuid import UUID
 Message = dict[str, Any]
 TitleSource = Literal["derived", "agent", "user"]
 Relation = Literal["fork", "subagent", "compaction", "continuation"]
+Role = Literal["user", "assistant", "thinking", "tool", "image", "notice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class SearchHit:
     snippet: str  # about 120 characters of the original text
     position: int | None = None  # 0-based message of the hit; None for a hit in the title
     shared_with: int = 0  # how many other live sessions hold that very message
+    role: Role | None = None  # what the message mostly is; None for a hit in the title
 
 
 @dataclass(frozen=True, slots=True)

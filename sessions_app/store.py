@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from sessions_app import bodies, piece_table, search_index, session_rows, transcript_rows
+from sessions_app import bodies, grammar, labels, piece_table, search_index, session_rows, transcript_rows
 from sessions_app import search as searching
 from sessions_app.databases import connection
-from sessions_app.errors import InvalidLineage, InvalidProject, SessionNotFound
+from sessions_app.errors import InvalidLineage, InvalidProject, InvalidQuery, SessionNotFound
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
 from sessions_app.records import (
@@ -29,8 +29,10 @@ from sessions_app.records import (
     SearchHit,
     SessionRecord,
 )
+from sessions_app.search.filters import filters_of
+from sessions_app.search.indexed import Distinct
 from sessions_app.session_rows import SessionRow, snapshot, writing
-from sessions_app.titles import check_agent, check_project, clean_title, shortened
+from sessions_app.titles import check_agent, check_project, clean_tag, clean_title, shortened
 
 PROMPT_LENGTH = 200  # characters
 TURNS_LIMIT = 2**31 - 1  # what both databases keep
@@ -147,6 +149,45 @@ def rename(id: UUID, title: str) -> None:
         search_index.set_title(key(id), cleaned)
 
 
+def pin(id: UUID) -> None:
+    """Keep a session at the top of lists, and clean-up away from it. Raises SessionNotFound."""
+    labels.mark(id, "pinned", now())
+
+
+def unpin(id: UUID) -> None:
+    """Raises SessionNotFound."""
+    labels.mark(id, "pinned", None)
+
+
+def archive(id: UUID) -> None:
+    """Leave a session out of lists; search still finds it. Raises SessionNotFound."""
+    labels.mark(id, "archived", now())
+
+
+def unarchive(id: UUID) -> None:
+    """Raises SessionNotFound."""
+    labels.mark(id, "archived", None)
+
+
+def tag(id: UUID, name: str) -> None:
+    """Put a tag on a session: 1 to 50 characters without blanks and quotes; case and composition do not matter.
+
+    A tag that is there already stays. Raises SessionNotFound and InvalidTag.
+    """
+    cleaned = clean_tag(name)
+    with writing():
+        session_rows.locked(id)
+        labels.tag(id, cleaned)
+
+
+def untag(id: UUID, name: str) -> None:
+    """Take a tag off, if it is there. Raises SessionNotFound and InvalidTag."""
+    cleaned = clean_tag(name)
+    with writing():
+        session_rows.locked(id)
+        labels.untag(id, cleaned)
+
+
 def delete(id: UUID) -> None:
     """Move a session to the trash, from where `restore` brings it back. Its forks live on. Raises SessionNotFound."""
     _change_one(
@@ -177,6 +218,7 @@ def purge(id: UUID) -> None:
         shown = row.pieces()
         piece_table.forget(id)
         transcript_rows.leave_tombstone(id)
+        labels.forget(id)
         with connection().cursor() as cursor:
             cursor.execute("DELETE FROM forklore_session WHERE id = %s", [key(id)])
         search_index.drop_title(key(id))
@@ -254,15 +296,38 @@ def find_by_id_prefix(prefix: str, limit: int, *, with_messages: bool = True) ->
     return _records("session.id BETWEEN %s AND %s", bounds, limit, with_messages)
 
 
-def search(query: str, limit: int) -> list[SearchHit]:
+def tags(id: UUID) -> list[str]:
+    """The tags of a session, sorted. Raises SessionNotFound."""
+    with snapshot():
+        return labels.tags(_live_row(id).id)
+
+
+def search(query: str, limit: int, *, filters: str = "", distinct: Distinct = "session") -> list[SearchHit]:
     """Sessions whose title or any message's text contains the query, one hit each, most recently updated first.
 
     The query is literal; case and Unicode composition do not matter. The hit is the first message that contains it,
-    or else the title. Raises InvalidQuery if it is empty, and ValueError for a negative limit.
+    or else the title. With `distinct="message"` there is a hit for each stored message that contains it, under the
+    newest session that shows it. `filters` are words of the grammar, such as `project:forklore role:user before:30d`.
+
+    Raises InvalidQuery if the query is empty, or at the first word of the filters that means nothing; ValueError for
+    a negative limit.
     """
     _check_not_negative("limit", limit)
+    asked = grammar.parse(filters)
+    asked.check()
+    if asked.text.strip():
+        raise InvalidQuery(f"The filters hold more than words of the grammar: “{asked.text.strip()}”.")
     with snapshot():
-        return searching.search(query, min(limit, LIMIT))
+        return searching.search(query, min(limit, LIMIT), filters=filters_of(asked), distinct=distinct)
+
+
+def find(id: UUID, query: str) -> list[int]:
+    """The positions of all messages of a session whose text contains the query, as `search` has it, ascending.
+
+    Raises SessionNotFound, and InvalidQuery for an empty query.
+    """
+    with snapshot():
+        return searching.positions(_live_row(id).id, query)
 
 
 # Importing: sessions that another tool wrote, and go on growing there

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 
-from sessions_app.errors import InvalidAgent, InvalidProject, InvalidTitle
+from sessions_app.errors import InvalidAgent, InvalidProject, InvalidTag, InvalidTitle
+from sessions_app.folding import fold
 
 UNTITLED = "new session"
 TITLE_LIMIT = 200  # characters
 DERIVED_LIMIT = 60  # characters, before the mark of a cut
 PROJECT_LIMIT = 255  # characters
 AGENT_LIMIT = 40  # characters
+TAG_LIMIT = 50  # characters
 
 # Marks that turn the direction of text around and let a title dress up as another one.
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -48,6 +50,14 @@ def check_project(name: str) -> None:
         raise InvalidProject(f"A project's name has 1 to {PROJECT_LIMIT} characters.")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise InvalidProject("A project's name has no control characters.")
+
+
+def clean_tag(name: str) -> str:
+    """The tag as it is kept, folded: 1 to 50 characters, none of them a blank, a quote or a control character."""
+    cleaned = fold(name.strip()) if isinstance(name, str) else ""
+    if not 1 <= len(cleaned) <= TAG_LIMIT or not cleaned.isprintable() or set(cleaned) & set(' "'):
+        raise InvalidTag(f"A tag has 1 to {TAG_LIMIT} characters, none of them a blank or a quote.")
+    return cleaned
 
 
 def check_agent(name: str) -> None:

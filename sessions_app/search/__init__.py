@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sessions_app import search_index
 from sessions_app.errors import InvalidQuery
+from sessions_app.models import Session
+from sessions_app.piece_table import END
 from sessions_app.records import SearchHit
 from sessions_app.search.budget import Budget
-from sessions_app.search.indexed import Distinct, Filters, Key, Search
+from sessions_app.search.filters import Filters
+from sessions_app.search.indexed import Distinct, Key, Search, listed
 from sessions_app.session_rows import snapshot
 
-__all__ = ["BUDGET", "Filters", "SearchPage", "search", "search_page"]
+__all__ = ["BUDGET", "Filters", "SearchPage", "positions", "search", "search_page"]
 
 BUDGET = 2.0  # seconds that a page waits
 
@@ -24,12 +28,21 @@ class SearchPage:
     next: Any | None  # the key to hand back as `after`; None when there are no further hits
 
 
-def search(query: str, limit: int) -> list[SearchHit]:
+def search(
+    query: str, limit: int, *, filters: Filters | None = None, distinct: Distinct = "session"
+) -> list[SearchHit]:
     """One hit a session, most recently updated first, at most `limit`. Raises InvalidQuery if the query is empty.
 
     Exact, however long it takes.
     """
-    return _found(query, limit, Filters(), "session", None, None)[0]
+    return _found(query, limit, filters or Filters(), distinct, None, None)[0]
+
+
+def positions(id: UUID, query: str) -> list[int]:
+    """The messages of a session that contain the query, by their positions, ascending."""
+    only = Filters(sessions=Session.objects.filter(pk=id))
+    found = _found(query, END, only, "message", None, None)[0]
+    return [hit.position for hit in found if hit.position is not None]
 
 
 def search_page(
@@ -44,11 +57,16 @@ def search_page(
     """A page of at least one hit a time, in the order of `search`, for people: after `seconds` what was found so far.
 
     With `distinct="message"` a hit for every message that contains the query, under the newest session that shows it.
-    `after` is the `next` of the page before. Raises InvalidQuery, and ValueError for a limit below 1.
+    `after` is the `next` of the page before. Without a query, but with a condition on sessions, those are listed.
+    Raises InvalidQuery, and ValueError for a limit below 1.
     """
     if limit < 1:
         raise ValueError(f"A page has at least one hit, not {limit}.")
-    hits, complete = _found(query, limit + 1, filters or Filters(), distinct, after, seconds)
+    filters = filters or Filters()
+    if not query and filters.sessions is not None and filters.kinds is None:
+        hits, complete = listed(filters, after, limit + 1), True
+    else:
+        hits, complete = _found(query, limit + 1, filters, distinct, after, seconds)
     last = hits[limit - 1] if len(hits) > limit else hits[-1] if hits and not complete else None
     return SearchPage(hits[:limit], complete, last and (last.updated_at, last.id, last.position))
 

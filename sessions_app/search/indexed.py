@@ -20,17 +20,18 @@ from sessions_app.databases import connection, current
 from sessions_app.folding import fold
 from sessions_app.piece_table import Piece
 from sessions_app.projection import prompt_text, search_texts
-from sessions_app.querysets import SessionQuerySet
-from sessions_app.records import SearchHit
+from sessions_app.records import Role, SearchHit
 from sessions_app.search.bodies import first_look
 from sessions_app.search.budget import Budget, OutOfTime
 from sessions_app.search.candidates import Candidates, Finder, NoFinder
+from sessions_app.search.filters import ROLES, Filters
 from sessions_app.search.postgresql import TrigramFinder
 from sessions_app.search.sqlite import Fts5Finder
 from sessions_app.search.text import contains, excerpt, snippet
 from sessions_app.session_rows import SessionRow
 
 Distinct = Literal["session", "message"]
+_Message = tuple[int, int, str]  # position, kind, body
 Key = tuple[Any, UUID, int | None]  # updated_at, session, and position of the last hit; where the next page goes on
 
 FIRST_READ = 300  # messages that are read before candidates are listed, where they are more than a few
@@ -39,17 +40,6 @@ SHOWN = 20_000  # pieces that are mapped to their sessions at once
 CHUNK = 16  # sessions whose first candidates are read at once
 WINDOW = (32, 256)  # sessions walked at once: at first, and in the end
 STEPS = (1, 64)  # messages verified at once: at first, and in the end
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What else a hit must be: in one of these sessions, a message of one of these kinds. None for any.
-
-    A title is no message, so that with `kinds` there is no hit in a title.
-    """
-
-    sessions: SessionQuerySet | None = None
-    kinds: frozenset[int] | None = None
 
 
 class Search:
@@ -77,7 +67,7 @@ class Search:
         self._listed, self._asked = False, False  # whether all candidates are, and whether that was tried
         self._read = 0  # messages
         self._looked_into: set[int] = set()  # strands whose candidates were asked for
-        self._fetched: dict[tuple[int, int], str] = {}  # bodies, by strand and position
+        self._fetched: dict[tuple[int, int], _Message] = {}  # by strand and position
         self._strands: dict[int, _Strand] = {}
         self._reported: dict[int, int] = {}  # by strand: up to where newer sessions have shown its hits
 
@@ -178,7 +168,7 @@ class Search:
             for position in self.candidates.positions.get(strand, ())[: STEPS[0]]
             if position < stop
         ]
-        self._fetched = _bodies_at(places, self.filters.kinds)
+        self._fetched = _messages_at(places)
 
     def _list_all(self) -> Candidates | None:
         """All candidates, asked for once; None if they are too many to be worth a list."""
@@ -202,16 +192,19 @@ class Search:
     def _hits_in(self, row: SessionRow, pieces: Sequence[Piece]) -> Iterator[tuple[SearchHit, int]]:
         any_match = False
         for piece in pieces:
-            for position, text in self._strand(piece).matches(piece.stop):
+            for match in self._strand(piece).matches(piece.stop):
                 any_match = True
                 if self.distinct == "session":
-                    yield _hit(row, snippet(text, self.query), position), piece.strand
+                    yield self._hit(row, match), piece.strand
                     return
-                if position >= self._reported_to(piece.strand) and not self._is_before(row, position):
-                    yield _hit(row, snippet(text, self.query), position), piece.strand
+                if match.position >= self._reported_to(piece.strand) and not self._is_before(row, match.position):
+                    yield self._hit(row, match), piece.strand
             self._reported[piece.strand] = max(self._reported_to(piece.strand), piece.stop)
         if not any_match and self._title_counts(row):
-            yield _hit(row, _first_prompt(row), None), 0
+            yield _hit(row, _first_prompt(row)), 0
+
+    def _hit(self, row: SessionRow, match: _Match) -> SearchHit:
+        return _hit(row, snippet(match.text, self.query), match.position, ROLES.get(match.kind, "notice"))
 
     def _title_counts(self, row: SessionRow) -> bool:
         if self.filters.kinds is not None or not contains(row.title, self.folded):
@@ -265,17 +258,27 @@ class Search:
             return self.candidates.positions.get(strand, [])
         return known
 
-    def bodies(self, strand: int, positions: Sequence[int]) -> list[tuple[int, str]]:
+    def messages(self, strand: int, positions: Sequence[int]) -> list[_Message]:
         """Those of the messages that are of the kinds wanted, in order."""
         self._read += len(positions)
         self.budget.check()
         if not isinstance(positions, range) and all((strand, position) in self._fetched for position in positions):
-            return [(position, self._fetched[strand, position]) for position in positions]
-        return _bodies(strand, positions, self.filters.kinds)
+            found = [self._fetched[strand, position] for position in positions]
+        else:
+            found = _messages(strand, positions)
+        kinds = self.filters.kinds
+        return found if kinds is None else [message for message in found if message[1] in kinds]
 
 
 def _finder(folded: str) -> Finder:
     return Fts5Finder(folded) if connection().vendor == "sqlite" else TrigramFinder(folded)
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    position: int
+    kind: int
+    text: str  # that of the message's texts which contains the query
 
 
 class _Strand:
@@ -285,16 +288,15 @@ class _Strand:
         self._search = search
         self._strand = piece.strand
         self._next = piece.start  # all pieces on a strand start where the strand does
-        self._found: list[tuple[int, str]] = []
+        self._found: list[_Match] = []
         self._step = STEPS[0]
 
-    def matches(self, stop: int) -> Iterator[tuple[int, str]]:
-        """Positions before `stop` that contain the query, in order, and the text that does; verified as they are asked
-        for."""
+    def matches(self, stop: int) -> Iterator[_Match]:
+        """Messages before `stop` that contain the query, in order; verified as they are asked for."""
         at = 0
         while at < len(self._found) or self._go_on(stop):
             while at < len(self._found):
-                if self._found[at][0] >= stop:
+                if self._found[at].position >= stop:
                     return
                 yield self._found[at]
                 at += 1
@@ -314,14 +316,14 @@ class _Strand:
                 return True
         return False
 
-    def _verified(self, positions: Sequence[int]) -> Iterator[tuple[int, str]]:
+    def _verified(self, positions: Sequence[int]) -> Iterator[_Match]:
         folded = self._search.folded
-        for position, body in self._search.bodies(self._strand, positions):
+        for position, kind, body in self._search.messages(self._strand, positions):
             if not self._search.may_contain(body):
                 continue
             for text in search_texts(bodies.decode(body)):
                 if contains(text, folded):
-                    yield position, text
+                    yield _Match(position, kind, text)
                     break
 
 
@@ -334,31 +336,29 @@ class _Shown:
     titled: bool
 
 
-def _bodies_at(places: Sequence[tuple[int, int]], kinds: frozenset[int] | None) -> dict[tuple[int, int], str]:
-    """The bodies of messages anywhere, by strand and position; none where kinds are to be told apart."""
-    if not places or kinds is not None:
+def _messages_at(places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], _Message]:
+    """Messages anywhere, by strand and position."""
+    if not places:
         return {}
     values = ",".join(f"({strand},{position})" for strand, position in places)
     with connection().cursor() as cursor:
         # CROSS, so that SQLite looks up what is wanted instead of reading all to see whether it is.
         cursor.execute(
             f"WITH wanted (strand, position) AS (VALUES {values})"  # noqa: S608 integers
-            " SELECT wanted.strand, wanted.position, message.body FROM wanted CROSS JOIN forklore_message message"
+            " SELECT wanted.strand, wanted.position, message.kind, message.body FROM wanted CROSS JOIN forklore_message message"
             " WHERE message.strand_id = wanted.strand AND message.position = wanted.position"
         )
-        return {(strand, position): body for strand, position, body in cursor.fetchall()}
+        return {(strand, position): (position, kind, body) for strand, position, kind, body in cursor.fetchall()}
 
 
-def _bodies(strand: int, positions: Sequence[int], kinds: frozenset[int] | None) -> list[tuple[int, str]]:
+def _messages(strand: int, positions: Sequence[int]) -> list[_Message]:
     if isinstance(positions, range):
         where = f"position >= {positions.start} AND position < {positions.stop}"
     else:
         where = f"position IN ({','.join(map(str, positions))})"
-    if kinds is not None:
-        where += f" AND kind IN ({','.join(str(int(kind)) for kind in sorted(kinds)) or 'NULL'})"
     with connection().cursor() as cursor:
         cursor.execute(
-            f"SELECT position, body FROM forklore_message WHERE strand_id = %s AND {where} ORDER BY position",  # noqa: S608 integers
+            f"SELECT position, kind, body FROM forklore_message WHERE strand_id = %s AND {where} ORDER BY position",  # noqa: S608 integers
             [strand],
         )
         return cursor.fetchall()
@@ -455,8 +455,17 @@ def _uuid(id: UUID | str) -> UUID:
     return id if isinstance(id, UUID) else UUID(id)
 
 
-def _hit(row: SessionRow, excerpt: str, position: int | None) -> SearchHit:
-    return SearchHit(row.id, row.project, row.title, row.updated_at, row.turns, excerpt, position)
+def _hit(row: SessionRow, excerpt: str, position: int | None = None, role: Role | None = None) -> SearchHit:
+    return SearchHit(row.id, row.project, row.title, row.updated_at, row.turns, excerpt, position, role=role)
+
+
+def listed(filters: Filters, after: Key | None, limit: int) -> list[SearchHit]:
+    """The sessions that the filters allow, most recently updated first, as hits in their titles."""
+    condition, parameters = _allowed(filters)
+    if after:
+        older, values = _older(after[0], after[1])
+        condition, parameters = f"{condition} AND {older}", [*parameters, *values]
+    return [_hit(row, _first_prompt(row)) for row in session_rows.live(condition, parameters, limit)]
 
 
 def _first_prompt(row: SessionRow) -> str:

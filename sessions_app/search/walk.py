@@ -6,6 +6,7 @@ It needs no index, so it is right by construction, and the peer that an index is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sessions_app import bodies, piece_table, session_rows
 from sessions_app.databases import connection
@@ -13,6 +14,7 @@ from sessions_app.errors import InvalidQuery
 from sessions_app.piece_table import Piece
 from sessions_app.projection import prompt_text, search_texts
 from sessions_app.records import SearchHit
+from sessions_app.search.filters import ROLES
 from sessions_app.search.text import contains, excerpt, fold, snippet
 from sessions_app.session_rows import SessionRow
 
@@ -58,9 +60,9 @@ class _Walk:
         for piece in row.pieces():
             position = self._first_in(piece)
             if position is not None:
-                return self._hit(row, self._snippet(piece, position), position, _shared_with(piece, position))
+                return self._hit(row, self._snippet(piece, position), position, piece)
         if contains(row.title, self.folded):
-            return self._hit(row, _first_prompt(row), None, 0)
+            return self._hit(row, _first_prompt(row), None)
         return None
 
     def _first_in(self, piece: Piece) -> int | None:
@@ -81,13 +83,25 @@ class _Walk:
         texts = search_texts(bodies.decode(body))
         return snippet(next(text for text in texts if contains(text, self.folded)), self.query)
 
-    def _hit(self, row: SessionRow, excerpt: str, position: int | None, shared_with: int) -> SearchHit:
-        return SearchHit(row.id, row.project, row.title, row.updated_at, row.turns, excerpt, position, shared_with)
+    def _hit(self, row: SessionRow, excerpt: str, position: int | None, piece: Piece | None = None) -> SearchHit:
+        hit = SearchHit(row.id, row.project, row.title, row.updated_at, row.turns, excerpt, position)
+        if piece is None or position is None:
+            return hit
+        role = ROLES[_kind_at(piece, position)]
+        return replace(hit, shared_with=_shared_with(piece, position), role=role)
 
 
 def _first_prompt(row: SessionRow) -> str:
     first = row.tail.first_prompt
     return "" if first is None else excerpt(prompt_text(row.messages(first, first + 1)[0]) or "", 0)
+
+
+def _kind_at(piece: Piece, position: int) -> int:
+    with connection().cursor() as cursor:
+        cursor.execute(
+            "SELECT kind FROM forklore_message WHERE strand_id = %s AND position = %s", [piece.strand, position]
+        )
+        return cursor.fetchone()[0]
 
 
 def _shared_with(piece: Piece, position: int) -> int:

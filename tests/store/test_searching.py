@@ -65,7 +65,7 @@ class Searching:
         session = a_session(the_store, "hello", "a needle", "another needle")
         the_store.update(session.id, session.messages, 5)
         session = the_store.get(session.id)
-        expected = SearchHit(session.id, "demo", "hello", session.updated_at, 5, "a needle", 1, 0)
+        expected = SearchHit(session.id, "demo", "hello", session.updated_at, 5, "a needle", 1, 0, "assistant")
         assert the_store.search("needle", 9) == [expected]
 
     def test_gives_one_hit_a_session_most_recently_updated_first(self, the_store, clock):

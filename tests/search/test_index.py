@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from sessions_app import databases, search, search_index, search_rebuild, store_check
+from sessions_app.databases import connection
 from sessions_app.search import budget, walk
 from sessions_app.store import snapshot
 from tests.builders import a_message, a_session
@@ -175,3 +176,24 @@ class Rebuilding:
         assert list(store_check.problems()) == []
         for query in queries(choose, reference.sessions, QUERIES // 4):
             assert found(the_store.search(query, 99)) == reference.answer(query, 99), ascii(query)
+
+
+class Purging:
+    def test_leaves_the_merging_of_the_index_to_later_writes(self, the_store):
+        if connection().vendor != "sqlite":
+            pytest.skip("of FTS5")
+        sessions = [a_session(the_store, *(f"{n} {part} needle" for part in range(600))) for n in range(3)]
+        before = segments()
+        for session in sessions[:2]:
+            the_store.delete(session.id)
+            the_store.purge(session.id)
+
+        assert segments() == before  # a merge would have made one of them
+        assert [hit.id for hit in the_store.search("needle", 9)] == [sessions[2].id]
+        assert not the_store.search("1 5 needle", 9)
+
+
+def segments() -> int:
+    with connection().cursor() as cursor:
+        cursor.execute("SELECT COUNT(DISTINCT segid) FROM forklore_search_idx")
+        return cursor.fetchone()[0]

@@ -140,6 +140,9 @@ class AsyncStore:
     async def find(self, id: UUID, query: str) -> list[int]:
         return await self._read("find", id, query)
 
+    async def tidy(self, written: int) -> None:
+        await self._write("tidy", written)
+
     async def import_state(self, origin: Origin) -> tuple[UUID, ImportState] | None:
         return await self._read("import_state", origin)
 

@@ -176,7 +176,7 @@ def ancestors(id: UUID) -> list[UUID]:
             found.append(following)
             cursor.execute("SELECT parent_id FROM forklore_session WHERE id = %s", [key(following)])
             (parent,) = cursor.fetchone()
-            following = parent and _uuid(parent)
+            following = parent and uuid_of(parent)
     return found
 
 
@@ -250,15 +250,15 @@ def _select(condition: str, parameters: Sequence[Any], end: str) -> list[Session
 def _row(values: Sequence[Any]) -> SessionRow:
     (id, project_id, project, parent_id, relation, inferred, fork_point, title, title_source, agent, turns, version,
      created_at, updated_at, count, digest, size, prompts, first_prompt, strand) = values  # fmt: skip
-    id = _uuid(id)
+    id = uuid_of(id)
     return SessionRow(
         id=id,
         project_id=project_id,
         project=project,
-        created_at=_aware(created_at),
-        updated_at=_aware(updated_at),
+        created_at=aware(created_at),
+        updated_at=aware(updated_at),
         tail=Tail(id, count, bytes(digest), size, prompts, first_prompt, strand),
-        parent_id=parent_id and _uuid(parent_id),
+        parent_id=parent_id and uuid_of(parent_id),
         relation=relation,
         relation_inferred=bool(inferred),
         fork_point=fork_point,
@@ -271,9 +271,9 @@ def _row(values: Sequence[Any]) -> SessionRow:
     )
 
 
-def _uuid(value: UUID | str) -> UUID:
+def uuid_of(value: UUID | str) -> UUID:
     return value if isinstance(value, UUID) else UUID(value)
 
 
-def _aware(moment: datetime) -> datetime:
+def aware(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -13,7 +13,16 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 
-from sessions_app import bodies, grammar, labels, piece_table, search_index, session_rows, transcript_rows
+from sessions_app import (
+    bodies,
+    grammar,
+    labels,
+    piece_table,
+    search_index,
+    search_rebuild,
+    session_rows,
+    transcript_rows,
+)
 from sessions_app import search as searching
 from sessions_app.databases import connection
 from sessions_app.errors import InvalidLineage, InvalidProject, InvalidQuery, SessionNotFound
@@ -328,6 +337,11 @@ def find(id: UUID, query: str) -> list[int]:
     """
     with snapshot():
         return searching.positions(_live_row(id).id, query)
+
+
+def tidy(written: int) -> None:
+    """Make search as fast as it can be after `written` messages came in; worth it after an import, not after a turn."""
+    search_rebuild.tidy(written)
 
 
 # Importing: sessions that another tool wrote, and go on growing there

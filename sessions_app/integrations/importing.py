@@ -131,6 +131,8 @@ class _Run:
         except Cancelled:
             self.summary.cancelled = True
         self._link_again()
+        if self.summary.messages:
+            store.tidy(self.summary.messages)
         self.summary.seconds = time.monotonic() - started
         return self.summary
 

@@ -5,27 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from sessions_app.folding import fold
+# What stands in JSON as it is, also in JSON within a string, unless its writer escaped slashes.
+_AS_IT_IS = re.compile(r"[ !#-\[\]-~]+")
+# All that fold to something with ASCII in it: ß, long s, ligatures, the sign for Kelvin, and their like.
+_FOLDING_TO_ASCII = [
+    letter.encode()
+    for letter in "\u00df\u0130\u0149\u017f\u01f0\u037e\u1e96\u1e97\u1e98\u1e99\u1e9a\u1e9e\u1fef\u212a\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06"
+]
 
-# What stands in JSON as it is, also in JSON within a string.
-_AS_IT_IS = re.compile(r"[ !#-.0-\[\]-~]+")
 
-
-def first_look(folded: str) -> Callable[[str], bool]:
+def first_look(folded: str) -> Callable[[bytes], bool]:
     """Whether a text of a message may contain the folded query, told from its body; False only where none does.
 
     Texts are strings of the JSON, parts of them, or several joined by new lines. Escapes put nothing between two
     letters that stand side by side in a text, so that what of a query needs no escape stands in the body, too.
     """
-    runs = _AS_IT_IS.findall(folded)
+    runs = sorted({run.encode() for run in _AS_IT_IS.findall(folded)}, key=len, reverse=True)
     if not runs:
         return lambda body: True
-    needle = max(runs, key=len)
-    return lambda body: needle in fold(body) or _says_otherwise(body)
+    first, *others = runs
+
+    def may_contain(body: bytes) -> bool:
+        written = body.lower()  # ASCII alone, which is what the runs are made of
+        return (first in written and all(run in written for run in others)) or _says_otherwise(body, written)
+
+    return may_contain
 
 
-def _says_otherwise(body: str) -> bool:
-    """Escaped letters; a body with spelled surrogates; items whose names are made of their types (projection)."""
+def _says_otherwise(body: bytes, written: bytes) -> bool:
     return (
-        "\\u" in body or '_call"' in body or body.startswith("~") or "_approval_re" in body or "mcp_list_tools" in body
+        b"\\u" in written  # escaped letters, and slashes
+        or b"\\/" in written
+        or b'_call"' in written  # items whose names are made of their types (projection)
+        or b"_approval_re" in written
+        or b"mcp_list_tools" in written
+        or body.startswith(b"~")  # with spelled surrogates
+        or (not body.isascii() and any(letter in body for letter in _FOLDING_TO_ASCII))
     )

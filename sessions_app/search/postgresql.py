@@ -9,10 +9,12 @@ from typing import Any
 
 from sessions_app.databases import connection, current
 from sessions_app.folding import storable
-from sessions_app.search.candidates import FEW, MANY, Candidates
+from sessions_app.search.candidates import FEW, FIRST_READ, MANY, Candidates
 
 
 class TrigramFinder:
+    worth = float(FIRST_READ)
+
     def __init__(self, folded: str):
         query = storable(folded)
         self._pattern = "%" + re.sub(r"([\\%_])", r"\\\1", query) + "%"

@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from operator import itemgetter
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Any
 
-from sessions_app.databases import connection, current
+from sessions_app.databases import current, execute
 from sessions_app.folding import storable
-from sessions_app.search.candidates import FEW, MANY, Candidates
+from sessions_app.search.candidates import FEW, FIRST_READ, MANY, Candidates
 from sessions_app.search_index import BLOCK
 
+NEWEST = 150  # candidates that are listed before anything else
+READING = 9e-6  # seconds that it takes to read a message and to look into it
+SHOWING = 4e-6  # seconds that it takes to sort the sessions of a candidate
 PROBE = 100  # documents looked at to tell how common a trigram is
 PROBED = 12  # trigrams of a query, at most, of which that is asked
 # One more trigram costs reading its list, and spares looking into the candidates that do not hold it. It is worth that
-# while its list is at most so many times as long as there are candidates: where some of them are looked into, and all.
-WORTH_OF_FEW = 250
-WORTH_OF_MANY = 1000
-_SPARED = 3  # of so many candidates one more trigram leaves one, about
+# while its list is at most so many times as long as there are candidates: at first, as if each left one of ten, which
+# is so for rare words; and where more than RARE are found, as if it left one of three.
+WORTH = (40, 100)
+_LEFT = (10, 3)
+RARE = 50  # candidates
 TERMS_OF_FEW = 24  # trigrams that a query of one or two characters may begin: each is a question, and a list to read
 TERMS_OF_MANY = 400
+COMMON = 20_000.0  # messages that are read for a query of one or two characters before all of its terms are looked up
 _REMEMBERED = 20_000  # trigrams
 
 _VALID = 600  # seconds that an estimate is remembered
+
+END = 2**62  # beyond every document's number
+
+_Document = tuple[int, int | None, int | None]  # its number, strand and position
 
 _estimates: OrderedDict[tuple[str, str, int], float] = OrderedDict()
 
@@ -33,22 +42,38 @@ class Fts5Finder:
     def __init__(self, folded: str):
         self._query = storable(folded)
         self._grams: dict[str, float] = {}  # and in how many documents they are, about; rarest first
-        self._newest: Candidates | None = None  # of the newest blocks, from this one on
-        self._from_block = 0
+        self._newest = Candidates()  # of the newest blocks
+        self._from_block = 0  # the first of them
+        self._last_block = 0
+        self._expression = ""
+        self._rows = 0  # of the index, that made the list of the newest
+        self._listing = 0.0  # seconds that it took to list one of them
+        self.worth = float(FIRST_READ)
 
     def few(self) -> Candidates | None:
-        expression = self._all_of(WORTH_OF_FEW) if len(self._query) >= 3 else self._any_of_terms(TERMS_OF_FEW)
+        if len(self._query) >= 3:
+            expression: str | None = self._all_of(1)
+            if (rough := self._all_of(0)) != expression:
+                found = _documents(rough, None, RARE + 1)
+                if len(found) <= RARE:
+                    return self._candidates(found)
+        else:
+            expression = self._any_of_terms(TERMS_OF_FEW)
         if expression is None:
+            self.worth = COMMON
             return None
-        numbers = _execute_if(
-            expression,
-            "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s ORDER BY rowid DESC LIMIT %s",
-            FEW + 1,
-        )
-        if len(numbers) <= FEW:
-            return self._candidates(numbers)
-        self._newest = self._candidates(numbers)
-        self._from_block = numbers[-1][0] // BLOCK + 1
+        self._expression = expression
+        began = perf_counter()
+        found = _documents(expression, None, NEWEST + 1)
+        self._listing = (perf_counter() - began) / max(len(found), 1)
+        if len(found) > NEWEST and self._estimated(found, NEWEST) <= FEW:
+            found += _documents(expression, found[-1][0], FEW + 1 - len(found))
+            if len(found) <= FEW:
+                return self._candidates(found)
+        elif len(found) <= NEWEST:
+            return self._candidates(found)
+        self._newest = self._candidates(found)
+        self._cover(found)
         return None
 
     def many(self) -> Candidates | None:
@@ -57,51 +82,81 @@ class Fts5Finder:
             if expression is None:
                 return None
         else:
-            expression = self._all_of(WORTH_OF_MANY)
-        numbers = _execute_if(
-            expression,
-            "SELECT rowid FROM forklore_search WHERE forklore_search MATCH %s LIMIT %s",
-            MANY + 1,
-        )
-        return None if len(numbers) > MANY else self._candidates(numbers)
+            expression = self._all_of(1)
+        found = _documents(expression, None, MANY + 1)
+        return None if len(found) > MANY else self._candidates(found)
 
     def in_strands(self, strands: Sequence[int]) -> Candidates | None:
-        """Those of the strands that were indexed so lately that `few` has listed them; others are to be read."""
-        if self._newest is None or not strands:
+        """Those of the strands that were indexed lately; the others are to be read.
+
+        How far back "lately" goes, grows with the strands, as far as that is less work than to read them.
+        """
+        if not self._from_block or not strands:
             return None
-        listed = ",".join(map(str, strands))
-        first = dict(
-            _execute(
-                f"SELECT strand_id, MIN(id) FROM forklore_searchblock WHERE strand_id IN ({listed}) GROUP BY strand_id"  # noqa: S608 integers
-            )
-        )
+        blocks = _blocks_of(strands)
+        self._go_back(blocks)
         # A strand without a block waits as a whole.
-        lately = [strand for strand in strands if first.get(strand, self._from_block) >= self._from_block]
+        since = self._from_block
+        lately = [strand for strand in strands if strand not in blocks or blocks[strand][0] >= since]
         return Candidates({strand: self._newest.positions.get(strand, []) for strand in lately})
 
-    def _candidates(self, numbers: Sequence[tuple[int]]) -> Candidates:
-        found = Candidates(titles=[-number for (number,) in numbers if number < 0])
-        found.add(_places([number for (number,) in numbers if number > 0]))
+    def _go_back(self, blocks: dict[int, tuple[int, int]]) -> None:
+        """List further candidates back to the oldest strand that this is worth."""
+        density = self._rows / max(self._last_block - self._from_block + 1, 1)  # candidates a block
+        back, spared = self._from_block, 0.0
+        target = back
+        for first, last in sorted(blocks.values(), reverse=True):
+            if first >= self._from_block:
+                continue
+            # A strand that is read is read up to its first match.
+            spared += min((last - first + 1) * BLOCK, 2 * BLOCK / density) * READING
+            if (back - first) * density * self._listing <= spared:
+                target = first
+        if target < back:
+            found = _documents(self._expression, back * BLOCK, None, from_number=target * BLOCK)
+            self._newest.add(_places(found))
+            self._newest.sort()
+            self._rows += len(found)
+            self._from_block = target
+
+    def _cover(self, found: Sequence[_Document]) -> None:
+        """Note that these are all candidates of the newest blocks, and about how many there are in all."""
+        ((last,),) = _execute("SELECT MAX(id) FROM forklore_searchblock")
+        if last is None:
+            return
+        self._last_block = last
+        self._from_block = found[-1][0] // BLOCK + 1
+        self._rows = len(found)
+        self.worth = max(FIRST_READ, self._estimated(found, len(found) - 1) * (self._listing + SHOWING) / READING)
+
+    def _estimated(self, found: Sequence[_Document], at: int) -> float:
+        """About how many documents are found in all, told from how far back the one at that place stands."""
+        newest, number = found[0][0], found[at][0]
+        return (at + 1) * newest / max(newest - number, 1) if number > 0 else at + 1
+
+    def _candidates(self, found: Sequence[_Document]) -> Candidates:
+        candidates = Candidates(titles=[-number for number, _, _ in found if number < 0])
+        candidates.add(_places(found))
         waiting = _execute(
             "SELECT 0, id FROM forklore_searchtitle WHERE waiting AND instr(text, %s) > 0"
             " UNION ALL SELECT strand_id, position FROM forklore_searchdocument WHERE instr(text, %s) > 0"
             " UNION ALL SELECT strand_id, position FROM forklore_searchlong",
             [self._query, self._query],
         )
-        found.titles += [id for strand, id in waiting if not strand]
-        found.add([place for place in waiting if place[0]])
-        return found.sort()
+        candidates.titles += [id for strand, id in waiting if not strand]
+        candidates.add([place for place in waiting if place[0]])
+        return candidates.sort()
 
-    def _all_of(self, worth: int) -> str:
-        """The trigrams of the query that are worth looking up."""
+    def _all_of(self, effort: int) -> str:
+        """The trigrams of the query that are worth looking up, with more or less effort (1 or 0)."""
         self._grams = self._grams or _rarest_first(self._query)
         chosen: list[str] = []
         left = float("inf")  # candidates
         for gram, count in self._grams.items():
-            if chosen and count > worth * left:
+            if chosen and count > WORTH[effort] * left:
                 break
+            left = min(left / _LEFT[effort], count)
             chosen.append(gram)
-            left = min(left / _SPARED, count)
         return " AND ".join(map(_quoted, chosen))
 
     def _any_of_terms(self, limit: int) -> str | None:
@@ -152,30 +207,41 @@ def _quoted(gram: str) -> str:
     return '"' + gram.replace('"', '""') + '"'
 
 
-def _places(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Strand and position of documents; one that was indexed for a message that is gone has none."""
-    blocks = {number // BLOCK for number in numbers}
-    where: dict[int, tuple[int, int]] = {}
-    ids = sorted(blocks)
-    for first in range(0, len(ids), 10_000):
-        listed = ",".join(map(str, ids[first : first + 10_000]))
-        for id, strand, number in _execute(
-            f"SELECT id, strand_id, number FROM forklore_searchblock WHERE id IN ({listed})"  # noqa: S608 integers
-        ):
-            where[id] = (strand, number * BLOCK)
-    return [
-        (where[number // BLOCK][0], where[number // BLOCK][1] + number % BLOCK)
-        for number in numbers
-        if number // BLOCK in where
-    ]
+def _documents(
+    expression: str, before: int | None, limit: int | None, *, from_number: int | None = None
+) -> list[_Document]:
+    """Documents that hold the trigrams, newest first, titles last, with strand and position.
+
+    FTS5 takes no empty expression, which finds nothing.
+    """
+    if not expression:
+        return []
+    first = -END if from_number is None else from_number
+    return _execute(
+        f"SELECT found.rowid, block.strand_id, block.number * {BLOCK} + found.rowid %% {BLOCK}"  # noqa: S608 integer
+        f" FROM forklore_search found LEFT JOIN forklore_searchblock block ON block.id = found.rowid / {BLOCK}"
+        " WHERE found.forklore_search MATCH %s AND found.rowid < %s AND found.rowid >= %s"
+        " ORDER BY found.rowid DESC LIMIT %s",
+        [expression, END if before is None else before, first, -1 if limit is None else limit],
+    )
 
 
-def _execute_if(expression: str, statement: str, limit: int) -> list[tuple[int]]:
-    """FTS5 takes no empty expression, which finds nothing."""
-    return _execute(statement, [expression, limit]) if expression else []
+def _places(found: Sequence[_Document]) -> list[tuple[int, int]]:
+    """Without documents that were indexed for messages that are gone."""
+    return [(strand, position) for _, strand, position in found if strand is not None and position is not None]
+
+
+def _blocks_of(strands: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """The first and the last block of strands that have any."""
+    listed = ",".join(map(str, strands))
+    return {
+        strand: (first, last)
+        for strand, first, last in _execute(
+            "SELECT strand_id, MIN(id), MAX(id) FROM forklore_searchblock"  # noqa: S608 integers
+            f" WHERE strand_id IN ({listed}) GROUP BY strand_id"
+        )
+    }
 
 
 def _execute(statement: str, parameters: Sequence[Any] = ()) -> list[tuple]:
-    with connection().cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall()
+    return execute(statement, parameters).fetchall()

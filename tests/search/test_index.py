@@ -28,7 +28,7 @@ def found(hits):
 @pytest.fixture(params=["as it is", "indexed at once", "few are many"])
 def thresholds(request, monkeypatch):
     """The sizes at which the index changes its ways, as they are and so small that every way is taken."""
-    from sessions_app.search import indexed, postgresql, sqlite
+    from sessions_app.search import indexed, postgresql, rows, sqlite
 
     if request.param == "indexed at once":
         monkeypatch.setattr(search_index, "AT_ONCE", 0)
@@ -37,9 +37,14 @@ def thresholds(request, monkeypatch):
         monkeypatch.setattr(search_index, "WAITING", 3)
         for module in (sqlite, postgresql):
             monkeypatch.setattr(module, "FEW", 2)
-        monkeypatch.setattr(sqlite, "WORTH_OF_FEW", 0)
-        monkeypatch.setattr(indexed, "FIRST_READ", 5)
-        monkeypatch.setattr(indexed, "FIRST_STRANDS", 1)
+        monkeypatch.setattr(sqlite, "WORTH", (0, 0))
+        monkeypatch.setattr(sqlite, "RARE", 1)
+        monkeypatch.setattr(sqlite, "NEWEST", 1)
+        monkeypatch.setattr(sqlite, "FIRST_READ", 5)
+        monkeypatch.setattr(rows, "STEP", 2)
+        monkeypatch.setattr(sqlite, "SHOWING", 0)
+        monkeypatch.setattr(postgresql.TrigramFinder, "worth", 5.0)
+        monkeypatch.setattr(indexed, "CHUNK", (1, 3))
         monkeypatch.setattr(indexed, "WINDOW", (2, 4))
 
 
@@ -178,22 +183,46 @@ class Rebuilding:
             assert found(the_store.search(query, 99)) == reference.answer(query, 99), ascii(query)
 
 
+class Tidying:
+    def test_joins_what_an_import_left_and_loses_nothing(self, the_store):
+        sessions = [a_session(the_store, *(f"{n} {part} needle" for part in range(200))) for n in range(6)]
+
+        the_store.tidy(1200)
+
+        assert connection().vendor != "sqlite" or len(segments()) == 1
+        assert [hit.id for hit in the_store.search("needle", 9)] == [session.id for session in reversed(sessions)]
+        assert [hit.id for hit in the_store.search("3 77 needle", 9)] == [sessions[3].id]
+
+    def test_is_not_worth_it_after_a_turn(self, the_store):
+        if connection().vendor != "sqlite":
+            pytest.skip("of FTS5")
+        for n in range(3):
+            a_session(the_store, *(f"{n} {part} needle" for part in range(200)))
+        before = segments()
+
+        the_store.tidy(2)
+
+        assert segments() == before
+
+
 class Purging:
     def test_leaves_the_merging_of_the_index_to_later_writes(self, the_store):
         if connection().vendor != "sqlite":
             pytest.skip("of FTS5")
         sessions = [a_session(the_store, *(f"{n} {part} needle" for part in range(600))) for n in range(3)]
+        with connection().cursor() as cursor:
+            cursor.execute("INSERT INTO forklore_search (forklore_search) VALUES ('optimize')")
         before = segments()
         for session in sessions[:2]:
             the_store.delete(session.id)
             the_store.purge(session.id)
 
-        assert segments() == before  # a merge would have made one of them
+        assert segments() == before  # a merge writes another one
         assert [hit.id for hit in the_store.search("needle", 9)] == [sessions[2].id]
         assert not the_store.search("1 5 needle", 9)
 
 
-def segments() -> int:
+def segments() -> set[int]:
     with connection().cursor() as cursor:
-        cursor.execute("SELECT COUNT(DISTINCT segid) FROM forklore_search_idx")
-        return cursor.fetchone()[0]
+        cursor.execute("SELECT DISTINCT segid FROM forklore_search_idx")
+        return {segment for (segment,) in cursor.fetchall()}

@@ -1,0 +1,203 @@
+"""What a search reads: sessions in the order of hits with their pieces, and the messages of strands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import EmptyResultSet
+
+from sessions_app import piece_table, session_rows
+from sessions_app.databases import connection, current, execute
+from sessions_app.piece_table import Piece
+from sessions_app.search.candidates import Candidates
+from sessions_app.search.filters import Filters
+
+SHOWN = 20_000  # strands that are mapped to their sessions at once
+STEP = 64  # pieces of them that are read at first
+_LISTED = 1000  # numbers in one statement
+
+Message = tuple[int, int, bytes]  # position, kind, body
+Condition = tuple[str, list[Any]]  # SQL about `session`, and its parameters
+
+
+@dataclass(slots=True)
+class Shown:
+    """A session as it is looked into. Most of those that are become no hit, so it holds what the database gave."""
+
+    key: Any  # its id
+    moment: Any  # its updated_at
+    title: str | None  # None where it is known not to contain the query
+    pieces: list[Piece]  # all, or those that hold a candidate
+
+
+def newest(condition: Condition, limit: int) -> list[Shown]:
+    """Live sessions, most recently updated first, ties by id, with all of their pieces."""
+    rows = execute(
+        "SELECT session.id, session.updated_at, session.title, piece.start,"  # noqa: S608
+        " COALESCE(piece.stop, session.message_count), piece.strand_id FROM ("
+        " SELECT id, updated_at, title, message_count FROM forklore_session session"
+        f" WHERE session.trashed_at IS NULL AND {condition[0]} ORDER BY updated_at DESC, id LIMIT %s"
+        ") session LEFT JOIN forklore_piece piece ON piece.session_id = session.id"
+        " ORDER BY session.updated_at DESC, session.id, piece.start",
+        [*condition[1], limit],
+    ).fetchall()
+    found: list[Shown] = []
+    for key, moment, title, start, stop, strand in rows:
+        if not found or found[-1].key != key:
+            found.append(Shown(key, moment, title, []))
+        if strand is not None:
+            found[-1].pieces.append(Piece(start, stop, strand))
+    return found
+
+
+def showing(candidates: Candidates, condition: Condition) -> Iterator[list[Shown]] | None:
+    """The live sessions that show a candidate, in the same order, some at a time; None if the strands are too many."""
+    return None if len(candidates.positions) > SHOWN else _showing(candidates, condition)
+
+
+def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Shown]]:
+    size = STEP
+    further = condition
+    while True:
+        rows = _places(candidates, further, size)
+        whole = len(rows) < size
+        found: list[Shown] = []
+        for key, moment, start, stop, strand, title in rows:
+            if not found or found[-1].key != key:
+                found.append(Shown(key, moment, None, []))
+            if strand is None:
+                found[-1].title = title
+            elif (listed := candidates.positions[strand]) and listed[0] < stop:
+                found[-1].pieces.append(Piece(start, stop, strand))
+        if not whole:
+            found.pop()  # which may have been cut
+        yield [each for each in found if each.pieces or each.title is not None]
+        if whole:
+            return
+        if found:
+            further = older(condition, found[-1].moment, found[-1].key)
+        size *= 4
+
+
+def _places(candidates: Candidates, condition: Condition, limit: int) -> list[tuple]:
+    """Pieces and titles that are candidates, in the order of hits."""
+    strands, titles = (",".join(map(str, numbers)) for numbers in (candidates.positions, candidates.titles))
+    return execute(
+        "SELECT session.id, session.updated_at, piece.start, COALESCE(piece.stop, session.message_count),"  # noqa: S608
+        " piece.strand_id, NULL FROM forklore_piece piece"
+        " JOIN forklore_session session ON session.id = piece.session_id"
+        f" WHERE piece.strand_id IN ({strands or 'NULL'}) AND session.trashed_at IS NULL AND {condition[0]}"
+        " UNION ALL SELECT session.id, session.updated_at, NULL, NULL, NULL, session.title"
+        " FROM forklore_searchtitle title JOIN forklore_session session ON session.id = title.session_id"
+        f" WHERE title.id IN ({titles or 'NULL'}) AND session.trashed_at IS NULL AND {condition[0]}"
+        " ORDER BY 2 DESC, 1, 3 LIMIT %s",
+        [*condition[1], *condition[1], limit],
+    ).fetchall()
+
+
+def messages_at(places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Message]:
+    """Messages anywhere, by strand and position."""
+    if not places:
+        return {}
+    values = ",".join(f"({strand},{position})" for strand, position in places)
+    # CROSS, so that SQLite looks up what is wanted instead of reading all to see whether it is.
+    rows = execute(
+        f"WITH wanted (strand, position) AS (VALUES {values})"  # noqa: S608 integers
+        f" SELECT wanted.strand, wanted.position, message.kind, {_body()} FROM wanted"
+        " CROSS JOIN forklore_message message"
+        " WHERE message.strand_id = wanted.strand AND message.position = wanted.position"
+    )
+    return {(strand, position): (position, kind, bytes(body)) for strand, position, kind, body in rows.fetchall()}
+
+
+def messages(strand: int, positions: Sequence[int]) -> list[Message]:
+    """Messages of a strand, in order."""
+    if isinstance(positions, range):
+        where = f"position >= {positions.start} AND position < {positions.stop}"
+    else:
+        where = f"position IN ({','.join(map(str, positions))})"
+    found = execute(
+        f"SELECT position, kind, {_body()} FROM forklore_message message WHERE strand_id = %s AND {where} ORDER BY position",  # noqa: S608 integers
+        [strand],
+    )
+    return [(position, kind, bytes(body)) for position, kind, body in found.fetchall()]
+
+
+def facts_of(keys: set[Any]) -> dict[Any, tuple[UUID, str, str, datetime, int]]:
+    """Of sessions, by their keys: id, project, title, updated_at and turns, as a hit tells them."""
+    if not keys:
+        return {}
+    marks = ", ".join(["%s"] * len(keys))
+    found = execute(
+        "SELECT session.id, project.name, session.title, session.updated_at, session.turns"  # noqa: S608
+        " FROM forklore_session session JOIN forklore_project project ON project.id = session.project_id"
+        f" WHERE session.id IN ({marks})",
+        [*keys],
+    ).fetchall()
+    return {
+        key: (session_rows.uuid_of(key), project, title, session_rows.aware(moment), turns)
+        for key, project, title, moment, turns in found
+    }
+
+
+def stops_on(strands: Iterable[int]) -> dict[int, list[int]]:
+    """By strand: where the pieces of live sessions on it end."""
+    stops: dict[int, list[int]] = {strand: [] for strand in strands}
+    for listed in _lists(stops):
+        for strand, stop in execute(
+            "SELECT piece.strand_id, COALESCE(piece.stop, session.message_count) FROM forklore_piece piece"  # noqa: S608
+            " JOIN forklore_session session ON session.id = piece.session_id"
+            f" WHERE piece.strand_id IN ({listed}) AND session.trashed_at IS NULL"
+        ).fetchall():
+            stops[strand].append(stop)
+    return stops
+
+
+def newest_stop(strand: int, condition: Condition) -> int:
+    """Up to where any of those live sessions shows a strand; 0 if none does."""
+    return execute(
+        "SELECT COALESCE(MAX(COALESCE(piece.stop, session.message_count)), 0) FROM forklore_piece piece"  # noqa: S608
+        " JOIN forklore_session session ON session.id = piece.session_id"
+        f" WHERE piece.strand_id = %s AND session.trashed_at IS NULL AND {condition[0]}",
+        [strand, *condition[1]],
+    ).fetchone()[0]
+
+
+def allowed(filters: Filters) -> Condition:
+    """What the filters say of a session."""
+    if filters.sessions is None:
+        return "1 = 1", []
+    try:
+        statement, parameters = filters.sessions.values("pk").query.get_compiler(using=current()).as_sql()
+    except EmptyResultSet:
+        return "1 = 0", []
+    return f"session.id IN ({statement})", list(parameters)
+
+
+def older(condition: Condition, updated_at: Any, key: Any, *, with_itself: bool = False) -> Condition:
+    """The condition, and to stand behind that session in the order of hits."""
+    moment = session_rows.moment_for_database(updated_at)
+    sign = ">=" if with_itself else ">"
+    further = f"(session.updated_at < %s OR (session.updated_at = %s AND session.id {sign} %s))"
+    return f"{condition[0]} AND {further}", [*condition[1], moment, moment, key]
+
+
+def newer(condition: Condition, updated_at: Any, id: UUID) -> Condition:
+    moment = session_rows.moment_for_database(updated_at)
+    further = "(session.updated_at > %s OR (session.updated_at = %s AND session.id < %s))"
+    return f"{condition[0]} AND {further}", [*condition[1], moment, moment, piece_table.key(id)]
+
+
+def _body() -> str:
+    """A body as bytes: most of those that are looked at are no hit, and need not become text."""
+    return "CAST(message.body AS BLOB)" if connection().vendor == "sqlite" else "convert_to(message.body, 'UTF8')"
+
+
+def _lists(numbers: Iterable[int]) -> Iterator[str]:
+    ordered = sorted(numbers)
+    for start in range(0, len(ordered), _LISTED):
+        yield ",".join(map(str, ordered[start : start + _LISTED]))

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 LIVE = Q(trashed_at__isnull=True)
 RUNNING = timedelta(minutes=2)  # since the last write; an agent that says nothing for longer counts as idle
 
+_ROOTS = """WITH RECURSIVE up(id, ancestor, parent) AS (
+    SELECT id, id, parent_id FROM forklore_session WHERE id IN ({})
+    UNION ALL
+    SELECT up.id, session.id, session.parent_id FROM up JOIN forklore_session session ON session.id = up.parent
+) SELECT id, ancestor FROM up WHERE parent IS NULL"""
 _UNDER = """WITH RECURSIVE under(id) AS (
     SELECT id FROM forklore_session WHERE id >= %s AND id <= %s
     UNION SELECT child.id FROM forklore_session child JOIN under ON child.parent_id = under.id
@@ -90,6 +95,15 @@ class SessionQuerySet(models.QuerySet["Session"]):
         native = connection().features.has_native_uuid_field
         bounds = [id if native else id.hex for id in _range_of(prefix)]
         return self.filter(pk__in=RawSQL(_UNDER, bounds))  # noqa: S611 constant
+
+    def roots_of(self, ids: Iterable[UUID]) -> dict[UUID, UUID]:
+        """The root of the lineage of each of these sessions, trashed ones too."""
+        keys = [id if connection().features.has_native_uuid_field else id.hex for id in ids]
+        if not keys:
+            return {}
+        with connection().cursor() as cursor:
+            cursor.execute(_ROOTS.format(", ".join(["%s"] * len(keys))), keys)
+            return {_uuid(id): _uuid(root) for id, root in cursor.fetchall()}
 
     def pinned(self) -> SessionQuerySet:
         return self.filter(pinned_at__isnull=False)
@@ -166,6 +180,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Sessions, bytes and last activity of each project that has any, by its key."""
         rows = self.order_by().values_list("project").annotate(Count("pk"), Sum("size_bytes"), Max("updated_at"))
         return {project: tuple(figures) for project, *figures in rows}
+
+
+def _uuid(value: UUID | str) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
 
 
 def _range_of(digits: str) -> tuple[UUID, UUID]:

@@ -14,9 +14,10 @@ from sessions_app.records import SearchHit
 from sessions_app.search.budget import Budget
 from sessions_app.search.filters import Filters
 from sessions_app.search.indexed import Distinct, Key, Search, listed
+from sessions_app.search.rows import sharing
 from sessions_app.session_rows import snapshot
 
-__all__ = ["BUDGET", "Filters", "SearchPage", "positions", "search", "search_page"]
+__all__ = ["BUDGET", "Filters", "SearchPage", "positions", "search", "search_page", "sharing"]
 
 BUDGET = 2.0  # seconds that a page waits
 

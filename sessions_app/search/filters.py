@@ -52,6 +52,20 @@ def filters_of(query: Query, now: datetime | None = None) -> Filters:
     return Filters(sessions, kinds)
 
 
+def project_is(project: str, name: str) -> bool:
+    """Whether a project has that name, or is a path that ends with it."""
+    return f"/{_as_path(project)}".endswith(f"/{_as_path(name)}")
+
+
+def agent_is(agent: str, name: str) -> bool:
+    """Whether an agent has that name, as it is or as its first word: `claude` is claude-code."""
+    return f"{fold(agent)}-".startswith(f"{fold(name).replace(' ', '-')}-")
+
+
+def _as_path(name: str) -> str:
+    return fold(name).replace("\\", "/").strip("/")
+
+
 def _together(conditions: Sequence[Condition]) -> list[list[Condition]]:
     """The conditions, those in one list that are alternatives."""
     groups: dict[object, list[Condition]] = {}
@@ -116,18 +130,9 @@ def _compared(sessions: SessionQuerySet, field: str, sign: str, number: int) -> 
 
 
 def _projects_named(name: str) -> list[int]:
-    """Projects of that name, or whose path ends with it; compared here, for the databases fold case differently."""
-    wanted = fold(name).replace("\\", "/").strip("/")
-    return [
-        id
-        for id, full in Project.objects.values_list("pk", "name")
-        if f"/{fold(full).replace(chr(92), '/').strip('/')}".endswith(f"/{wanted}")
-    ]
+    # Compared here, for the databases fold case differently.
+    return [id for id, full in Project.objects.values_list("pk", "name") if project_is(full, name)]
 
 
 def _agents_named(name: str) -> list[str]:
-    """`claude` is claude-code, too."""
-    wanted = fold(name).replace(" ", "-")
-    return [
-        agent for agent in Session.objects.agents() if fold(agent) == wanted or fold(agent).startswith(f"{wanted}-")
-    ]
+    return [agent for agent in Session.objects.agents() if agent_is(agent, name)]

@@ -157,6 +157,19 @@ def stops_on(strands: Iterable[int]) -> dict[int, list[int]]:
     return stops
 
 
+def sharing(id: UUID, position: int) -> list[UUID]:
+    """The other live sessions that show that very message of a session."""
+    found = execute(
+        "SELECT other.session_id FROM forklore_piece own JOIN forklore_session session ON session.id = own.session_id"
+        " JOIN forklore_piece other ON other.strand_id = own.strand_id AND other.session_id <> own.session_id"
+        " JOIN forklore_session holder ON holder.id = other.session_id"
+        " WHERE own.session_id = %s AND own.start <= %s AND COALESCE(own.stop, session.message_count) > %s"
+        " AND COALESCE(other.stop, holder.message_count) > %s AND holder.trashed_at IS NULL",
+        [piece_table.key(id), position, position, position],
+    )
+    return [session_rows.uuid_of(key) for (key,) in found.fetchall()]
+
+
 def newest_stop(strand: int, condition: Condition) -> int:
     """Up to where any of those live sessions shows a strand; 0 if none does."""
     return execute(

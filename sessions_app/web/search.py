@@ -1,115 +1,178 @@
-"""Search: the sessions that contain a text, each with the place where it stands first."""
+"""Search: the messages that contain a text, grouped by lineage, and the words that narrow them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
 from django import forms
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
-from sessions_app import store
-from sessions_app.errors import SessionNotFound
+from sessions_app.grammar import QUERY_LIMIT, Condition, Problem, Query, parse
 from sessions_app.models import Session
-from sessions_app.projection import Kind, project
-from sessions_app.records import SearchHit
-from sessions_app.search.text import find_all
+from sessions_app.search import SearchPage, search_page, sharing
+from sessions_app.search.filters import filters_of
+from sessions_app.search.indexed import Key
 from sessions_app.web.context import address, wants_fragment
+from sessions_app.web.search_facets import Facet, facets
+from sessions_app.web.search_groups import groups
 
-QUERY_LENGTH = 256  # characters
-LIMITS = (50, 200, 1000)  # hits: first answer, and what "more" asks for
-SPEAKERS = {  # how a message is called, and its icon in templates/icons
-    Kind.PROMPT: ("user", "person"),
-    Kind.ANSWER: ("assistant", "assistant"),
-    Kind.THINKING: ("thinking", "thinking"),
-    Kind.TOOL_CALL: ("tool call", "terminal"),
-    Kind.TOOL_RESULT: ("tool output", "terminal"),
-    Kind.IMAGE: ("image", "image"),
-    Kind.NOTICE: ("notice", "notice"),
-    Kind.UNREADABLE: ("unreadable line", "warning"),
-}
+TEXT_LIMIT = 256  # characters
+PAGE_LENGTH = 50  # hits
+LARGEST_POSITION = 2**31 - 1
 
 
 class SearchForm(forms.Form):
-    q = forms.CharField(required=False, max_length=QUERY_LENGTH, strip=False)
-    limit = forms.TypedChoiceField(choices=[(limit, limit) for limit in LIMITS], coerce=int, required=False)
+    """The query string: q=QUERY, after=CURSOR, rail=1 for the counts at once, part=facets for them alone, also=PLACE."""
+
+    q = forms.CharField(required=False, max_length=QUERY_LIMIT, strip=False)
+    after = forms.CharField(required=False)
+    rail = forms.BooleanField(required=False)
+    part = forms.ChoiceField(required=False, choices=[("facets", "")])
+    also = forms.CharField(required=False)
 
 
-@dataclass(slots=True)
-class Group:
-    """A hit as it is shown, and the hits in other sessions that show the very message."""
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A word of the query as it is shown, and the address of the page without it."""
 
-    hit: SearchHit
-    session: Session
-    snippet: SafeString
-    speaker: str
-    icon_template: str
-    also: list[Session] = field(default_factory=list)
+    name: str
+    value: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    problem: Problem
+    word: str  # as it was typed
+    without: str
+    repaired: str  # the address of the page with the word that was meant; "" if none is near
+    as_text: str  # the address of the page on which it is looked for
 
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     form.is_valid()
-    query = form.cleaned_data.get("q", "")
-    context = {"query": query, "errors": form.errors.get("q", []), "place": "search"}
-    if query.strip() and "q" not in form.errors:
-        context |= _answer(request, query, form.cleaned_data.get("limit") or LIMITS[0])
-    return render(request, "search/fragment.html" if wants_fragment(request) else "search/search.html", context)
+    asked = form.cleaned_data
+    query = parse(asked.get("q", ""), timezone.localtime())
+    if asked.get("also"):
+        return _also(request, query, asked["also"])
+    errors = form.errors.get("q", []) or _too_long(query)
+    if asked.get("part") and not errors:
+        return render(request, "search/facets.html", {"facets": _facets(query)})
+    context = _context(query) | {"errors": errors, "place": "search"}
+    if _asks(query) and not errors:
+        context |= _answer(request, query, asked.get("after", ""))
+        context |= {"facets": _facets(query)} if asked.get("rail") else {}
+    if wants_fragment(request):
+        return render(request, "search/more.html" if asked.get("after") else "search/fragment.html", context)
+    return render(request, "search/search.html", context)
 
 
-def _answer(request: HttpRequest, query: str, limit: int) -> dict:
-    start = perf_counter()
-    hits = store.search(query, limit + 1)
-    more = next((larger for larger in LIMITS if larger > limit), None) if len(hits) > limit else None
+def _asks(query: Query) -> bool:
+    return bool(query.text.strip()) or any(condition.name != "role" for condition in query.conditions)
+
+
+def _too_long(query: Query) -> list[str]:
+    length = len(query.text)
+    return [f"A search takes at most {TEXT_LIMIT} characters, not {length}."] if length > TEXT_LIMIT else []
+
+
+def _context(query: Query) -> dict[str, Any]:
+    def url(source: str) -> str:
+        return f"{reverse('web:search')}?{urlencode({'q': source})}"
+
+    def word(part: Condition | Problem) -> str:
+        return query.source[part.start : part.stop]
+
     return {
-        "hits": len(hits[:limit]),
-        "cut": len(hits) > limit,
-        "milliseconds": round((perf_counter() - start) * 1000),
-        "groups": _groups(hits[:limit], query),
-        "more": more,
-        "more_url": address(request, limit=str(more)) if more else "",
+        "query": query.source,
+        "text": query.text,
+        "chips": [
+            Chip(word(part).split(":", 1)[0], word(part).split(":", 1)[1], url(query.without(part)))
+            for part in query.conditions
+        ],
+        "mistakes": [
+            Mistake(
+                problem,
+                word(problem),
+                url(query.without(problem)),
+                url(query.with_repaired(problem)) if problem.repaired else "",
+                url(query.with_escaped(problem)),
+            )
+            for problem in query.problems
+        ],
     }
 
 
-def _groups(hits: Iterable[SearchHit], query: str) -> list[Group]:
-    """The hits in their order; those that show the same message of a lineage stand under the first of them."""
-    hits = list(hits)
-    sessions = Session.objects.live().select_related("project").in_bulk([hit.id for hit in hits])
-    groups: dict[object, Group] = {}
-    for hit in hits:
-        session = sessions.get(hit.id)
-        if session is None:  # trashed since it was found
-            continue
-        same = (hit.position, hit.snippet) if hit.shared_with else hit.id
-        if same in groups:
-            groups[same].also.append(session)
-        else:
-            groups[same] = Group(hit, session, highlighted(hit.snippet, query), *_speaker(hit))
-    return list(groups.values())
+def _answer(request: HttpRequest, query: Query, after: str) -> dict[str, Any]:
+    began = perf_counter()
+    page = _page(query, _key(after) if after else None)
+    found = groups(page.hits, query.text, whole=page.complete and page.next is None and not after)
+    return {
+        "hits": len(page.hits),
+        "sessions": len({hit.id for hit in page.hits}),
+        "groups": found,
+        "whole": page.complete and page.next is None,
+        "complete": page.complete,
+        "continued": bool(after),
+        "milliseconds": round((perf_counter() - began) * 1000),
+        "more_url": address(request, after=_cursor(page.next), rail=None) if page.next else "",
+        "facets_url": f"{reverse('web:search')}?{urlencode({'q': query.source, 'part': 'facets'})}",
+        "rail_url": address(request, rail="1"),
+    }
 
 
-def _speaker(hit: SearchHit) -> tuple[str, str]:
-    if hit.position is None:
-        return "title", "icons/document.html"
+def _page(query: Query, after: Key | None) -> SearchPage:
+    text = query.text if query.text.strip() else ""
+    return search_page(text, PAGE_LENGTH, after=after, filters=filters_of(query), distinct="message")
+
+
+def _facets(query: Query) -> list[Facet]:
+    return facets(query) if _asks(query) else []
+
+
+def _cursor(key: Key) -> str:
+    return "~".join((key[0].isoformat(), key[1].hex, "" if key[2] is None else str(key[2])))
+
+
+def _key(cursor: str) -> Key:
+    """Raises BadRequest for what no page has written."""
     try:
-        found = store.get_messages(hit.id, hit.position, hit.position + 1)
-    except SessionNotFound:
-        found = []
-    kind = project(found[0]).kind if found else Kind.OTHER
-    name, icon = SPEAKERS.get(kind, ("message", "document"))
-    return name, f"icons/{icon}.html"
+        moment, id, position = cursor.split("~")
+        parsed = parse_datetime(moment)
+        if parsed is None or parsed.tzinfo is None:
+            raise ValueError(moment)
+        return parsed, UUID(id), _position(position) if position else None
+    except (ValueError, OverflowError):
+        raise BadRequest("This search has no such page.") from None
 
 
-def highlighted(text: str, query: str) -> SafeString:
-    """The text, escaped, with what matches the query in <mark>; found on the original, cut before it is escaped."""
-    pieces, end = [], 0
-    for start, stop in find_all(text, query):
-        pieces += [escape(text[end:start]), "<mark>", escape(text[start:stop]), "</mark>"]
-        end = stop
-    return mark_safe("".join([*pieces, escape(text[end:])]))  # noqa: S308 every piece is escaped
+def _position(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= LARGEST_POSITION:
+        raise ValueError(text)
+    return number
+
+
+def _also(request: HttpRequest, query: Query, place: str) -> HttpResponse:
+    """The other sessions that show a message: those that were forked behind it."""
+    try:
+        id, position = place.split("~")
+        session = get_object_or_404(Session.objects.live().select_related("project"), pk=UUID(id))
+        at = _position(position)
+    except (ValueError, OverflowError):
+        raise BadRequest("There is no such message.") from None
+    others = Session.objects.live().filter(pk__in=sharing(session.pk, at)).newest_first()
+    context = {"session": session, "position": at, "others": others, "text": query.text, "place": "search"}
+    return render(request, "search/_also.html" if wants_fragment(request) else "search/also.html", context)

@@ -55,11 +55,14 @@ def _is_behind(alias: str) -> bool:
     if database.vendor == "sqlite":
         _make_private(str(database.settings_dict["NAME"]))
     executor = MigrationExecutor(database)
-    unknown = {name for app, name in executor.loader.applied_migrations if app == "forklore"} - {
-        name for app, name in executor.loader.disk_migrations if app == "forklore"
+    unknown = {
+        migration
+        for migration in set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations)
+        if migration[0].startswith("forklore")
     }
     if unknown:
-        raise DatabaseTooNew(f"The database was written by a newer Forklore ({min(unknown)}); update this one first.")
+        name = min(unknown)[1]
+        raise DatabaseTooNew(f"The database was written by a newer Forklore ({name}); update this one first.")
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 

@@ -1,12 +1,22 @@
-"""The ASGI application: HTTP by Django; WebSockets come with live pages."""
+"""The ASGI application: the guard around everything, HTTP by Django; WebSockets come with live pages."""
 
 import os
 
 from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
+from sessions_site.guard import Guard, Rules
 from sessions_site.workers import KeptThreads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sessions_site.settings")
 
-application = ProtocolTypeRouter({"http": KeptThreads(get_asgi_application())})
+_http = KeptThreads(get_asgi_application())
+
+from sessions_app.access.sockets import ActorsOnly, no_such_socket  # noqa: E402  # needs Django to be set up
+
+_routes = ProtocolTypeRouter({"http": _http, "websocket": ActorsOnly(no_such_socket)})
+application = Guard(
+    _routes,
+    Rules(hosts=settings.FORKLORE_HOSTS, body_bytes=settings.FORKLORE_BODY_LIMIT, program=settings.FORKLORE_PROGRAM),
+)

@@ -1,5 +1,7 @@
 """Reads what the environment says: where data lives, which database, which secret."""
 
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -26,6 +28,16 @@ def secret_key(directory: Path) -> str:
         with os.fdopen(descriptor, "w") as file:
             file.write(secrets.token_urlsafe(50))
     return path.read_text()
+
+
+def known_only_here(secret: str, purpose: str) -> str:
+    """Twelve hex digits that another installation, or a page that guesses, does not know."""
+    return hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()[:12]
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """The hosts of FORKLORE_HOSTS; whether each is one, the guard says."""
+    return tuple(filter(None, (host.strip().lower() for host in text.split(","))))
 
 
 def database_from_url(url: str) -> dict[str, Any]:

@@ -41,6 +41,11 @@ def address(host: str, listener: socket.socket) -> str:
     return f"http://{shown}:{listener.getsockname()[1]}"
 
 
+def launch_link(url: str, code: str) -> str:
+    """The code stands in the fragment, which a browser keeps to itself: in no request, log or Referer."""
+    return f"{url}/enter/#{code}"
+
+
 def serve(application: str, listener: socket.socket, when_ready: Callable[[], None]) -> None:
     """Answer requests until SIGINT or SIGTERM; open pages have ten seconds to finish."""
     config = uvicorn.Config(
@@ -49,6 +54,7 @@ def serve(application: str, listener: socket.socket, when_ready: Callable[[], No
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # any local program could claim another address or scheme by them
         timeout_graceful_shutdown=10,  # seconds; without it open WebSockets keep the server from stopping
     )
     _Server(config, when_ready).run(sockets=[listener])

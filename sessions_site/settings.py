@@ -2,14 +2,17 @@
 
 FORKLORE_DATA   the data directory (default: forklore in XDG_DATA_HOME or ~/.local/share)
 DATABASE_URL    sqlite:///path or postgresql://user:password@host:port/name (default: forklore.sqlite3 in the data directory)
-FORKLORE_HOSTS  host names to answer to besides the loopback ones, separated by commas
+FORKLORE_MODE   local (default): for the owner of this machine's data directory; team comes later
+FORKLORE_HOSTS  hosts to answer to besides the loopback ones, with a port or without, separated by commas
+FORKLORE_BODY_LIMIT  bytes that one request may send (default: 64 MiB)
 FORKLORE_DEBUG  1 shows tracebacks in the browser
 """
 
 import os
+import re
 from pathlib import Path
 
-from sessions_site.configuration import data_directory, database_from_url, secret_key
+from sessions_site.configuration import data_directory, database_from_url, host_names, known_only_here, secret_key
 from sessions_site.sqlite import prefer_newer_sqlite
 
 prefer_newer_sqlite()
@@ -20,7 +23,15 @@ ASSETS_DIR = next(path for path in (BASE_DIR / "sessions_site", BASE_DIR) if (pa
 DATA_DIR = data_directory()
 DEBUG = os.environ.get("FORKLORE_DEBUG") == "1"
 SECRET_KEY = secret_key(DATA_DIR)
-ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *filter(None, os.environ.get("FORKLORE_HOSTS", "").split(","))]
+
+FORKLORE_MODE = os.environ.get("FORKLORE_MODE") or "local"
+FORKLORE_PROGRAM = "python3 run.py" if (BASE_DIR / "run.py").is_file() else "forklore"
+# A host that nobody guesses. Browsers find *.localhost on this machine, and show its cookie to no other server here.
+FORKLORE_OWN_HOST = f"forklore-{known_only_here(SECRET_KEY, 'host')}.localhost"
+FORKLORE_HOSTS = (*host_names(os.environ.get("FORKLORE_HOSTS", "")), FORKLORE_OWN_HOST)
+# The guard compares whole hosts, in sessions_site/guard.py; this is Django's own look at their names.
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *(re.sub(r":\d+$", "", host) for host in FORKLORE_HOSTS)]
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in FORKLORE_HOSTS]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -32,17 +43,17 @@ INSTALLED_APPS = [
     "django_htmx",
     "channels",
     "sessions_app.apps.SessionsConfig",
+    "sessions_app.access.apps.AccessConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "sessions_app.web.middleware.content_security_policy",
+    "sessions_app.web.middleware.FindActor",
     "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "sessions_app.web.middleware.CsrfOfCookies",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
 ROOT_URLCONF = "sessions_site.urls"
@@ -78,12 +89,23 @@ SERVESTATIC_USE_FINDERS = True
 SERVESTATIC_AUTOREFRESH = False
 SERVESTATIC_ALLOW_ALL_ORIGINS = False  # its default answers every origin with CORS *
 
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
+# Cookies know no ports, so two installations on one machine need names of their own.
+_INSTALLATION = known_only_here(SECRET_KEY, "cookies")
+FORKLORE_COOKIE = f"forklore-{_INSTALLATION}"
+SESSION_COOKIE_NAME = f"{FORKLORE_COOKIE}-session"
+CSRF_COOKIE_NAME = f"{FORKLORE_COOKIE}-csrf"
 SESSION_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_SAMESITE = "Strict"
-DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024 * 1024  # bytes
+# Not in a cookie: what a toast says names sessions, and other servers of this machine are sent the cookies of its host.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+CSRF_COOKIE_HTTPONLY = True  # the page carries the token; scripts need not read the cookie
+# The guard gives every answer its headers, those of static files and of errors too.
+SECURE_CONTENT_TYPE_NOSNIFF = False
+SECURE_REFERRER_POLICY = None
+SECURE_CROSS_ORIGIN_OPENER_POLICY = None
+
+FORKLORE_BODY_LIMIT = int(os.environ.get("FORKLORE_BODY_LIMIT") or 64 * 1024 * 1024)  # bytes
+DATA_UPLOAD_MAX_MEMORY_SIZE = FORKLORE_BODY_LIMIT
 
 FORKLORE_MESSAGE_LIMIT = 64 * 1024 * 1024  # bytes of one message as JSON
 FORKLORE_TRASH_DAYS = 30

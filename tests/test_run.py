@@ -1,13 +1,17 @@
 """run.py and `up`: setting up once, finding a port, and staying on this machine."""
 
 import ast
+import http.client
 import os
+import re
 import resource
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -58,8 +62,16 @@ class Up:
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
     def test_refuses_to_answer_to_other_machines(self, data, host):
         assert refusal(data, "--host", host).splitlines()[-1] == (
-            "CommandError: Forklore answers to this machine only: --host is one of 127.0.0.1, localhost, ::1."
+            "CommandError: Forklore answers to this machine only: --host is one of 127.0.0.1, localhost, ::1. "
+            "Any other needs FORKLORE_MODE=team."
         )
+
+    def test_serves_a_team_not_yet(self, data):
+        assert "There is no team mode yet" in refusal({**data, "FORKLORE_MODE": "team"}, "--host", "0.0.0.0")
+        assert "FORKLORE_MODE is local or team, not public." in refusal({**data, "FORKLORE_MODE": "public"})
+
+    def test_takes_no_pattern_for_a_host(self, data):
+        assert "FORKLORE_HOSTS names hosts exactly" in refusal({**data, "FORKLORE_HOSTS": "*.example.org"})
 
     def test_names_a_port_that_is_taken(self, data):
         with serving.listen("127.0.0.1", [0]) as taken:
@@ -68,6 +80,84 @@ class Up:
 
     def test_names_what_a_port_is(self, data):
         assert "A port is a number from 0 to 65535." in refusal(data, "--port", "65536")
+
+
+def get(url: str, cookie: str = "", token: str = "", host: str = "") -> tuple[int, str]:
+    request = urllib.request.Request(url)
+    for name, value in {"Cookie": cookie, "Authorization": token and f"Bearer {token}", "Host": host}.items():
+        if value:
+            request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def managed(environment: dict[str, str], *words: str) -> str:
+    command = [sys.executable, "manage.py", *words]
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=30)
+    return done.stdout if done.returncode == 0 else done.stderr
+
+
+def enter(link: str) -> str:
+    """The cookie that a launch link gives."""
+    address, _, code = link.partition("#")
+    connection = http.client.HTTPConnection(urlsplit(address).netloc)
+    connection.request("POST", "/enter/", f"code={code}", {"Content-Type": "application/x-www-form-urlencoded"})
+    answer = connection.getresponse()
+    assert answer.status == 303
+    return answer.headers["Set-Cookie"].partition(";")[0]
+
+
+class GettingIn:
+    def test_goes_by_a_link_a_token_or_not_at_all_and_outlives_a_restart(self, data):
+        with Server([*UP, "--port=0"], CHECKOUT, data) as server:
+            assert get(server.url)[0] == 401
+            cookie = enter(managed(data, "open").strip())
+            own = (Path(data["FORKLORE_DATA"]) / "token").read_text().strip()
+            made = managed(data, "token", "create", "ci").strip()
+
+            assert [get(server.url, cookie)[0], get(server.url, token=own)[0], get(server.url, token=made)[0]] == [
+                200
+            ] * 3
+            assert get(server.url, cookie, host="evil.test")[0] == 421
+
+            assert managed(data, "token", "list").startswith("ci: read and write, without end, last used ")
+            assert managed(data, "token", "revoke", "ci") == "Revoked ci.\n"
+            assert get(server.url, token=made)[0] == 401
+
+        with Server([*UP, "--port=0"], CHECKOUT, data) as again:
+            assert get(again.url, cookie)[0] == 200
+            assert managed(data, "token", "revoke", "--browsers") == "Browsers that have to get in anew: 1\n"
+            assert get(again.url, cookie)[0] == 401
+
+    def test_is_told_to_wait_for_a_server(self, data):
+        assert "Forklore is not running; start it by: python3 run.py" in managed(data, "open")
+
+    def test_finds_the_server_that_was_started_last_and_none_that_was_killed(self, data):
+        with Server([*UP, "--port=0"], CHECKOUT, data) as first:
+            second = Server([*UP, "--port=0"], CHECKOUT, data)
+            assert managed(data, "open").startswith(f"{second.url}/enter/#")
+            second.process.kill()
+            second.process.wait()
+            assert managed(data, "open").startswith(f"{first.url}/enter/#")
+            assert re.match(
+                r"http://forklore-\w{12}\.localhost:\d+/enter/#\w{26}$", managed(data, "open", "--own-host")
+            )
+
+    def test_leaves_files_that_are_their_owners_alone_even_where_others_could_read_them(self, data):
+        directory = Path(data["FORKLORE_DATA"])
+        directory.mkdir(mode=0o755)
+        (directory / "secret-key").touch(mode=0o644)
+        (directory / "secret-key").write_text("x" * 50)
+
+        with Server([*UP, "--port=0"], CHECKOUT, data) as server:
+            get(server.url)
+            assert f"Other users could read {directory} (0755); now only you can (0700).\n" in server.said
+            assert directory.stat().st_mode & 0o777 == 0o700
+            assert {path.name for path in directory.iterdir()} >= {"token", "forklore.sqlite3", "forklore.sqlite3-wal"}
+            assert [path.name for path in directory.iterdir() if path.stat().st_mode & 0o077] == []
 
 
 class Listening:

@@ -58,6 +58,6 @@ def test_carries_templates_static_files_and_types(wheel):
 
 
 def test_starts_by_forklore_up_and_answers(server):
-    for path, content in (("/", "text/html"), ("/static/icon.svg", "image/svg+xml")):
+    for path, content in (("/enter/", "text/html"), ("/static/icon.svg", "image/svg+xml")):
         with urllib.request.urlopen(server.url + path) as answer:
             assert answer.headers.get_content_type() == content

@@ -1,44 +1,47 @@
-"""The headers of every answer that keep what a transcript says from acting in the browser."""
+"""Finds out who asks, before any view and any file, and lets nobody else in."""
 
 from __future__ import annotations
 
-from asgiref.sync import iscoroutinefunction
-from django.utils.decorators import sync_and_async_middleware
+from collections.abc import Callable
+from typing import Any
 
-# Images come from this server too: those of transcripts are addresses of their own, for a `data:` image may be larger
-# than all else on a page and could not be kept by the browser.
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase, HttpResponseForbidden
+from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.deprecation import MiddlewareMixin
+
+from sessions_app.access import finding
+from sessions_app.web import enter
+
+READING = ("GET", "HEAD", "OPTIONS")
 
 
-@sync_and_async_middleware
-def content_security_policy(get_response):
-    """A view that needs a stricter policy, such as a raw message, sets its own and it stays."""
-    if iscoroutinefunction(get_response):
+class FindActor(MiddlewareMixin):
+    """Sets request.actor: an Actor for every view but those few that let somebody in, which may find None."""
 
-        async def answer(request):
-            return _with_headers(await get_response(request))
-    else:
+    def process_request(self, request: Any) -> HttpResponse | None:
+        request.actor = finding.find(
+            request.COOKIES.get(settings.FORKLORE_COOKIE), request.headers.get("Authorization")
+        )
+        if request.actor is None:
+            return None if enter.is_open(request.path_info) else enter.refusal(request)
+        if request.method not in READING and not request.actor.may("write"):
+            return enter.sentence(request, 403, "This token may read only.")
+        return None
 
-        def answer(request):  # type: ignore[misc]  # the same middleware for both kinds of server
-            return _with_headers(get_response(request))
 
-    return answer
+class CsrfOfCookies(CsrfViewMiddleware):
+    """Asks for Django's token where a cookie let the request in; a header is sent by no other site's page."""
 
-
-def _with_headers(response):
-    response.headers.setdefault("Content-Security-Policy", POLICY)
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-    return response
+    def process_view(
+        self,
+        request: HttpRequest,
+        callback: Callable[..., HttpResponseBase],
+        callback_args: tuple[Any, ...],
+        callback_kwargs: dict[str, Any],
+    ) -> HttpResponseForbidden | None:
+        actor = request.actor  # type: ignore[attr-defined]  # by FindActor
+        if actor and actor.bearer:
+            return None
+        return super().process_view(request, callback, callback_args, callback_kwargs)

@@ -2,7 +2,7 @@
 
 from django.urls import include, path, register_converter
 
-from sessions_app.web import actions, health, imports, lists, projects, search, trash
+from sessions_app.web import actions, enter, health, imports, lists, projects, search, trash
 from sessions_app.web.converters import ProjectName
 
 app_name = "web"
@@ -18,6 +18,9 @@ urlpatterns = [
     path("import/", imports.page, name="import"),
     path("import/cancel/", imports.cancel, name="import-cancel"),
     path("import/demo/", imports.demo, name="demo"),
+    path("enter/", enter.enter, name="enter"),
+    path("enter/known/", enter.known, name="known"),
+    path("leave/", enter.leave, name="leave"),
     path("healthz", health.healthz, name="healthz"),
     path("sessions/<uuid:id>/title/", actions.title, name="title"),
     path("sessions/<uuid:id>/delete/", actions.delete, name="delete"),

@@ -55,13 +55,13 @@ def site(running_site: "Site") -> "Site":
 
 @pytest.fixture
 def open_page(site: "Site", browser: "Browser") -> "Iterator[OpenPage]":
-    """Opens pages as fresh visitors: open_page("phone", "dark"), open_page(java_script=False); goto("/projects/")."""
+    """Opens pages in fresh browsers that were let in: open_page("phone", "dark"), open_page(java_script=False); goto("/projects/")."""
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
     def open_page(size: str = "desktop", scheme: str = "light", java_script: bool = True) -> "Page":
         context = browser.new_context(
-            base_url=site.url,
+            **site.let_in,
             color_scheme=scheme,
             java_script_enabled=java_script,
             timezone_id="UTC",

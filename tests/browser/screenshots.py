@@ -29,9 +29,9 @@ def main(paths: list[str]) -> None:
 def _demo(browser: Browser, directory: Path) -> None:
     site = _site(directory / "demo")
     try:
-        _take(browser, site.url, {"first-run": "/"})
+        _take(browser, site, {"first-run": "/"})
         site.command("demo")
-        _take(browser, site.url, _pages(site))
+        _take(browser, site, _pages(site))
     finally:
         site.close()
 
@@ -41,7 +41,7 @@ def _imported(browser: Browser, directory: Path, paths: list[str]) -> None:
     try:
         for path in paths:
             _run_import(site, path)
-        _take(browser, site.url, {"imported": "/"})
+        _take(browser, site, {"imported": "/"})
     finally:
         site.close()
 
@@ -76,13 +76,13 @@ def _pages(site) -> dict[str, str]:
     }
 
 
-def _take(browser: Browser, url: str, pages: dict[str, str]) -> None:
+def _take(browser: Browser, site, pages: dict[str, str]) -> None:
     PICTURES.mkdir(exist_ok=True)
     for view, (size, scheme) in VIEWS.items():
-        context = browser.new_context(viewport=size, color_scheme=scheme)
+        context = browser.new_context(**site.let_in, viewport=size, color_scheme=scheme)
         page = context.new_page()
         for name, path in pages.items():
-            page.goto(url + path)
+            page.goto(path)
             page.wait_for_load_state("networkidle")
             page.screenshot(path=PICTURES / f"{name}-{view}.png")
         context.close()

@@ -2,15 +2,19 @@
 
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from django.db import connections
 
 from sessions_app import databases, opening, store
+from sessions_app.access import codes
 from sessions_site.configuration import database_from_url
 from tests import emptying
 from tests.builders import user_environment
@@ -33,6 +37,7 @@ class Site:
         self.alias = opening.add(database_from_url(self.environment["DATABASE_URL"]))
         # Playwright keeps an event loop running in the test's thread, and Django refuses to work beside one.
         self._thread = ThreadPoolExecutor(1)
+        self.let_in = self._enter()
 
     def run(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call it in a thread whose queries go to the site's database."""
@@ -54,7 +59,9 @@ class Site:
         return done.stdout
 
     def empty(self) -> None:
+        """Of everything but the browser that was let in, whose row was emptied too."""
         self.run(emptying.empty, self.alias)
+        self.let_in = self._enter()
 
     def close(self) -> None:
         self.run(connections.close_all)
@@ -62,9 +69,23 @@ class Site:
         opening.remove(self.alias)
         self.server.stop()
 
+    def _enter(self) -> dict[str, Any]:
+        """What a new browser context needs to be one that a launch code has let in; the code is what `open` prints."""
+        form = urlencode({"code": self.run(codes.make)}).encode()
+        opener = urllib.request.build_opener(_StayHere)
+        with opener.open(self.url + "/enter/", form) as answer:
+            (cookie,) = SimpleCookie(answer.headers["Set-Cookie"]).values()
+        kept = {"name": cookie.key, "value": cookie.value, "url": self.url, "httpOnly": True, "sameSite": "Strict"}
+        return {"base_url": self.url, "storage_state": {"cookies": [kept], "origins": []}}
+
     def _on_database(self, function: Callable[[], T]) -> T:
         with databases.using(self.alias):
             return function()
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    def http_error_303(self, request: Any, answer: Any, *rest: Any) -> Any:
+        return answer
 
 
 class _StoreElsewhere:

@@ -74,7 +74,7 @@ class TheList:
         page.wait_for_url(f"**/sessions/{sessions[2].id}/")
 
     def test_shows_times_in_the_viewers_zone(self, site, browser, sessions):
-        with browser.new_context(base_url=site.url, timezone_id="Asia/Tokyo") as context:
+        with browser.new_context(**site.let_in, timezone_id="Asia/Tokyo") as context:
             page = context.new_page()
             page.goto("/")
             shown = page.locator("tr[data-session] time").first

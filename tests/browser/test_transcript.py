@@ -56,7 +56,7 @@ class APage:
         session = site.store.create(
             "demo", [said(f"at {n}", "user") | {"timestamp": time} for n, time in enumerate(at)]
         )
-        with browser.new_context(base_url=site.url, timezone_id="Asia/Tokyo") as context:
+        with browser.new_context(**site.let_in, timezone_id="Asia/Tokyo") as context:
             page = context.new_page()
             page.goto(f"/sessions/{session.id}/")
             assert page.locator("clock-time").all_inner_texts() == ["05:30", "06:30"]

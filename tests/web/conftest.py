@@ -7,11 +7,19 @@ from types import ModuleType
 import pytest
 from django.test import Client
 
+from sessions_app.access import codes
+
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 class Visitor(Client):
     """`fragment` and `send` ask as htmx does; `get` and `post` as a browser without scripts."""
+
+    def enter(self) -> "Visitor":
+        """Be let in, by a launch code as a person is."""
+        answer = self.post("/enter/", {"code": codes.make()})
+        assert answer.status_code == 303
+        return self
 
     def fragment(self, path: str, *arguments, **named):
         return self.get(path, *arguments, headers=HTMX, **named)
@@ -21,8 +29,14 @@ class Visitor(Client):
 
 
 @pytest.fixture
-def visitor(the_store: ModuleType) -> Visitor:
+def stranger(the_store: ModuleType) -> Visitor:
+    """Somebody who was not let in."""
     return Visitor(HTTP_HOST="127.0.0.1")
+
+
+@pytest.fixture
+def visitor(stranger: Visitor) -> Visitor:
+    return stranger.enter()
 
 
 @pytest.fixture

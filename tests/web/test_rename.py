@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 
 from tests.builders import a_session
+from tests.web.conftest import Visitor
 from tests.web.reading import page, titles
 
 
@@ -81,9 +82,9 @@ class Renaming:
         assert b"<script>" not in answer.content
 
     def test_needs_the_token_of_the_page(self, the_store, session, address):
-        from django.test import Client
+        visitor = Visitor(HTTP_HOST="127.0.0.1", enforce_csrf_checks=True).enter()
 
-        answer = Client(HTTP_HOST="127.0.0.1", enforce_csrf_checks=True).post(address, {"title": "new"})
+        answer = visitor.post(address, {"title": "new"})
 
         assert answer.status_code == 403
         assert "This form is no longer valid" in page(answer).text

@@ -1,6 +1,8 @@
 """Starts Forklore on this machine."""
 
+import os
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -8,8 +10,9 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
 from sessions_app import opening
+from sessions_app.access import codes, token_file
 from sessions_app.errors import DatabaseTooNew
-from sessions_site import serving, sqlite
+from sessions_site import guard, private_files, running, serving, sqlite
 
 
 class Command(BaseCommand):
@@ -22,25 +25,54 @@ class Command(BaseCommand):
         parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
     def handle(self, *args: Any, host: str, port: int | None, no_browser: bool, **options: Any) -> None:
-        if host not in serving.LOOPBACK:
-            raise CommandError(
-                f"Forklore answers to this machine only: --host is one of {', '.join(serving.LOOPBACK)}."
-            )
+        self._refuse_what_is_open_to_others(host)
+        os.umask(0o077)  # what is made from here on, logs and static files too, is its owner's alone
+        self._keep_private()
         self._prepare_database()
+        self._keep_private()  # SQLite has made files of its own by now
+        token_file.ensure(settings.DATA_DIR)
         listener = self._listen(host, port)
         url = serving.address(host, listener)
+        link = serving.launch_link(url, codes.make())
 
         def when_ready() -> None:
             self.stdout.write(f"Forklore is at {url} (Ctrl-C stops it)")
+            self.stdout.write(f"Get in within a minute by {link} or at any time by: {settings.FORKLORE_PROGRAM} open")
             self.stdout.flush()
             if not no_browser and serving.wants_browser():
-                serving.open_browser(url)
+                serving.open_browser(link)
 
         module, _, name = settings.ASGI_APPLICATION.rpartition(".")
         try:
-            serving.serve(f"{module}:{name}", listener, when_ready)
+            with running.announced(settings.DATA_DIR, url):
+                serving.serve(f"{module}:{name}", listener, when_ready)
         except KeyboardInterrupt:
             self.stdout.write("")  # the shell's prompt goes below the ^C
+
+    def _refuse_what_is_open_to_others(self, host: str) -> None:
+        if settings.FORKLORE_MODE == "team":
+            raise CommandError("There is no team mode yet; without FORKLORE_MODE Forklore serves you alone, here.")
+        if settings.FORKLORE_MODE != "local":
+            raise CommandError(f"FORKLORE_MODE is local or team, not {settings.FORKLORE_MODE}.")
+        if host not in serving.LOOPBACK:
+            raise CommandError(
+                f"Forklore answers to this machine only: --host is one of {', '.join(serving.LOOPBACK)}. "
+                "Any other needs FORKLORE_MODE=team."
+            )
+        try:
+            guard.Rules(settings.FORKLORE_HOSTS)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+
+    def _keep_private(self) -> None:
+        files: list[Path] = []
+        if settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"].endswith("sqlite3"):
+            files = private_files.database_files(str(settings.DATABASES[DEFAULT_DB_ALIAS]["NAME"]))
+        try:
+            for sentence in private_files.check(settings.DATA_DIR, files):
+                self.stdout.write(sentence)
+        except private_files.NotPrivate as error:
+            raise CommandError(str(error)) from error
 
     def _prepare_database(self) -> None:
         try:

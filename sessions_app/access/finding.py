@@ -1,0 +1,29 @@
+"""The one place that finds out who asks, for pages, sockets and whatever comes later."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from sessions_app.access import browsers, secrets, token_file, tokens
+from sessions_app.actors import Actor
+
+
+def find(cookie: str | None, authorization: str | None) -> Actor | None:
+    """Whose the request is, by the value of Forklore's cookie and the Authorization header; None for nobody's.
+
+    A token that is not good is not made up for by a cookie. At most one question to the database.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() == "bearer":
+        return _of_token(token.strip())
+    if cookie and browsers.is_let_in(cookie):
+        return Actor("owner", "owner")
+    return None
+
+
+def _of_token(token: str) -> Actor | None:
+    if not secrets.is_token(token):
+        return None
+    if token_file.holds(settings.DATA_DIR, token):
+        return Actor("owner", "owner", bearer=True)
+    return tokens.find(token)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sets Forklore up, once, and runs it: needs Python 3.11 or newer and nothing else.
 
-python3 run.py                     start Forklore at http://127.0.0.1:8000
+python3 run.py [--port N]          start Forklore at http://127.0.0.1:8000
 python3 run.py open                let this machine's browser in to the Forklore that runs
 python3 run.py token create NAME   make a token for an agent or a script; also list, revoke
 python3 run.py test [ARGUMENTS]    run all tests; the arguments are pytest's
@@ -34,10 +34,11 @@ PIP_SETTINGS_THAT_MISLEAD = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIR
 def main(arguments):
     if sys.version_info < (3, 11):
         raise SystemExit(f"Forklore needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
-    command, rest = (arguments[0], arguments[1:]) if arguments else ("up", [])
-    if command in ("-h", "--help"):
+    if arguments and arguments[0] in ("-h", "--help"):
         print(__doc__)
-    elif command == "test":
+        return
+    command, *rest = arguments if arguments and not arguments[0].startswith("-") else ["up", *arguments]
+    if command == "test":
         test(rest)
     elif command == "lint":
         raise SystemExit(lint(rest))
@@ -48,7 +49,7 @@ def main(arguments):
     elif command == "lock":
         lock()
     else:
-        replace_by(python_with("base"), CHECKOUT / "manage.py", *([command, *rest] if arguments else ["up"]))
+        replace_by(python_with("base"), CHECKOUT / "manage.py", command, *rest)
 
 
 # ---- The commands

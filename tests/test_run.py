@@ -293,3 +293,14 @@ class Arguments:
 
     def test_leave_it_at_two(self):
         assert run.workers(["tests/store", "-k", "name"]) == ["-n", "2"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [([], ["up"]), (["--port", "9"], ["up", "--port", "9"]), (["demo", "--x"], ["demo", "--x"])],
+    )
+    def test_are_those_of_the_start_unless_they_name_a_command(self, monkeypatch, arguments, words):
+        begun = []
+        monkeypatch.setattr(run, "python_with", lambda name: "python")
+        monkeypatch.setattr(run, "replace_by", lambda *command: begun.extend(command[2:]))
+        run.main(arguments)
+        assert begun == words

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,10 @@ def _make_private(path: str) -> None:
         return
     if not Path(path).parent.is_dir():
         raise FileNotFoundError(f"There is no directory {Path(path).parent} for the database.")
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # Never a file that is there: to close any descriptor of it ends all locks that this process has on it, and then the
+    # next process that leaves takes itself for the last, and deletes the log: https://sqlite.org/howtocorrupt.html
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

@@ -59,6 +59,33 @@ answer["threads"] = [thread.name for thread in threading.enumerate()]
 print(json.dumps(answer))
 """
 
+ONE_FILE = """
+import asyncio, json, subprocess, sys
+from sessions_app.async_store import open_store
+
+URL = sys.argv[1]
+
+async def other():
+    async with open_store(URL) as store:
+        await store.create("other", [])
+
+async def main():
+    async with open_store(URL) as store:
+        session = await store.create("demo", [{"role": "user", "content": "before"}])
+        async with open_store(URL) as beside:
+            await beside.get(session.id)
+        # A program that looks into the file and leaves, and then another that writes.
+        look = "import sqlite3; c = sqlite3.connect('agent.db'); c.execute('SELECT 1 FROM forklore_session'); c.close()"
+        for words in (["-c", look], [__file__, URL, "other"]):
+            await asyncio.to_thread(subprocess.run, [sys.executable, *words], check=True)
+        seen = len(await store.list_by_project("other", 9))
+        await store.append(session.id, [{"role": "assistant", "content": "after"}])
+    async with open_store(URL) as store:
+        return seen, [message["content"] for message in (await store.get(session.id)).messages]
+
+asyncio.run(other()) if "other" in sys.argv else print(json.dumps(asyncio.run(main())))
+"""
+
 
 @pytest.fixture
 def door():
@@ -70,9 +97,9 @@ def door():
 def run_script(tmp_path):
     """Run a plain script with a home that is empty and nothing set that Forklore reads."""
     (tmp_path / "home").mkdir()
-    (tmp_path / "agent.py").write_text(FIFTY_TASKS)
 
-    def run(url):
+    def run(url, script=FIFTY_TASKS):
+        (tmp_path / "agent.py").write_text(script)
         done = subprocess.run(
             [sys.executable, "-W", "error", "agent.py", url],
             env={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "PYTHONPATH": str(CHECKOUT)},
@@ -100,6 +127,10 @@ class APlainScript:
         did_it_all(run_script("sqlite:///agent.db"))
         assert stat.S_IMODE((tmp_path / "agent.db").stat().st_mode) == 0o600
         did_it_all(run_script(f"sqlite:///{tmp_path}/agent.db"), times=2)
+
+    def test_keeps_its_file_from_a_process_that_comes_and_goes(self, run_script):
+        """A process that closes any descriptor of the file loses its locks on it, and the next to leave deletes its log."""
+        assert run_script("sqlite:///agent.db", ONE_FILE) == [1, ["before", "after"]]
 
     @pytest.mark.parametrize("either_database", ["postgresql"], indirect=True)
     @pytest.mark.django_db(transaction=True, databases=["postgresql"])

@@ -1,5 +1,6 @@
 """The grammar of queries: what is a word, what is text, and what is said of a word that means nothing."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -173,7 +174,5 @@ class Problems:
 
 
 def _unescaped(text: str) -> str:
-    """What a backslash before a word leaves; none stands before anything else that the parts above can make."""
-    import re
-
-    return re.sub(r"(?<!\S)\\(?=-?(?:role|before|size|tag):)", "", text)
+    """What a backslash before a word leaves. Before a blank a colon ends no word, and the backslash is text, too."""
+    return re.sub(r"(?<!\S)\\(?=-?(?:role|before|size|tag):(?:\S|\Z))", "", text)

@@ -23,7 +23,7 @@ DIGEST_SIZE = 16  # bytes
 # orjson writes and reads nearly every message, several times as fast as the standard library. It refuses lone
 # surrogates and integers beyond 64 bits: those bodies are the standard library's, and start with a space.
 _STANDARD = b" "
-_PLAIN_ONLY = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+PLAIN_ONLY = orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 _standard = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 # JSON cannot tell a high and a low surrogate side by side from the character that they make as a pair. A message that
 # holds them is kept with its surrogates spelled out.
@@ -32,19 +32,21 @@ _SURROGATE = re.compile("[%\ud800-\udfff]")
 _SPELLING = re.compile("%u([0-9a-f]{4})")
 
 
-def encode_all(messages: Iterable[Message], limit: int) -> list[bytes]:
+def encode_all(messages: Iterable[Message], limit: int, first: int = 0) -> list[bytes]:
     """The bodies of messages, each at most `limit` bytes. Raises InvalidMessage and MessageTooLarge.
+
+    The errors count the messages from `first` on.
 
     Equal bodies mean equal messages, but what is new must pass `verify` before it is kept.
     """
-    return [_encode_one(position, message, limit) for position, message in enumerate(messages)]
+    return [_encode_one(position, message, limit) for position, message in enumerate(messages, first)]
 
 
 def _encode_one(position: int, message: Message, limit: int) -> bytes:
     if not isinstance(message, dict):
         raise InvalidMessage(position, f"is a {type(message).__name__}, not a JSON object")
     try:
-        body = orjson.dumps(message, option=_PLAIN_ONLY)
+        body = orjson.dumps(message, option=PLAIN_ONLY)
     except TypeError:
         # In its final form at once, for the standard library writes some different messages alike, and equal bodies
         # are taken for equal messages.

@@ -18,16 +18,18 @@ from sessions_app import (
     grammar,
     labels,
     piece_table,
+    recent_lists,
     search_index,
     search_rebuild,
     session_rows,
     transcript_rows,
 )
 from sessions_app import search as searching
-from sessions_app.databases import connection
+from sessions_app.databases import connection, current
 from sessions_app.errors import InvalidLineage, InvalidProject, InvalidQuery, SessionNotFound
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
+from sessions_app.recent_lists import KnownList
 from sessions_app.records import (
     ImportBatch,
     ImportState,
@@ -117,6 +119,9 @@ def update(id: UUID, messages: Sequence[Message], turns: int, *, expected_versio
     session is at another version than `expected_version`.
     """
     _check_turns(turns)
+    before = recent_lists.known((current(), id), messages)
+    if before and _go_on(before, id, messages, turns, expected_version):
+        return
     encoded = _encoded(messages)
     digests = bodies.chain(b"", encoded)
     with writing():
@@ -126,6 +131,7 @@ def update(id: UUID, messages: Sequence[Message], turns: int, *, expected_versio
         if shared < row.tail.count:
             piece_table.truncate(row.tail, shared)
         _extend(row, shared, messages[shared:], added, turns)
+    recent_lists.remember((current(), id), row.tail.digest, [*encoded[:shared], *added])
 
 
 def append(
@@ -336,7 +342,7 @@ def find(id: UUID, query: str) -> list[int]:
     Raises SessionNotFound, and InvalidQuery for an empty query.
     """
     with snapshot():
-        return searching.positions(_live_row(id).id, query)
+        return searching.positions(_live_row(id).id, query)[0]
 
 
 def tidy(written: int) -> None:
@@ -406,8 +412,8 @@ def archive_before_rewrite(origin: Origin) -> UUID | None:
 # Helpers, in the order in which they are called
 
 
-def _encoded(messages: Sequence[Message]) -> list[bytes]:
-    return bodies.encode_all(messages, settings.FORKLORE_MESSAGE_LIMIT)
+def _encoded(messages: Sequence[Message], first: int = 0) -> list[bytes]:
+    return bodies.encode_all(messages, settings.FORKLORE_MESSAGE_LIMIT, first)
 
 
 def _verified(messages: Sequence[Message], encoded: Sequence[bytes], first: int = 0) -> list[bytes]:
@@ -419,6 +425,27 @@ def _verified(messages: Sequence[Message], encoded: Sequence[bytes], first: int 
         if b"null" in encoded[position]:
             bodies.verify(position, messages[position], encoded[position])
     return [bodies.verify(position, messages[position], encoded[position]) for position in range(first, len(messages))]
+
+
+def _go_on(before: KnownList, id: UUID, messages: Sequence[Message], turns: int, expected_version: int | None) -> bool:
+    """Update a session with a list that begins with all that it holds; False, and nothing done, if it holds other."""
+    for position in before.nulls:
+        _encoded_and_verified(messages[position : position + 1], position)
+    further = messages[before.count :]
+    added = _encoded_and_verified(further, before.count)
+    with writing():
+        row = session_rows.locked(id, expected_version)
+        if (row.tail.count, row.tail.digest) != (before.count, before.tail):
+            return False
+        _extend(row, before.count, further, added, turns)
+    recent_lists.remember((current(), id), row.tail.digest, added, before)
+    return True
+
+
+def _encoded_and_verified(messages: Sequence[Message], first: int) -> list[bytes]:
+    """The bodies of messages that stand at the positions from `first` on."""
+    encoded = enumerate(_encoded(messages, first), first)
+    return [bodies.verify(position, message, body) for message, (position, body) in zip(messages, encoded, strict=True)]
 
 
 def _new_row(project: str, agent: str = "", moment: datetime | None = None) -> SessionRow:

@@ -9,7 +9,6 @@ from uuid import UUID
 from sessions_app import search_index
 from sessions_app.errors import InvalidQuery
 from sessions_app.models import Session
-from sessions_app.piece_table import END
 from sessions_app.records import SearchHit
 from sessions_app.search.budget import Budget
 from sessions_app.search.filters import Filters
@@ -39,11 +38,15 @@ def search(
     return _found(query, limit, filters or Filters(), distinct, None, None)[0]
 
 
-def positions(id: UUID, query: str) -> list[int]:
-    """The messages of a session that contain the query, by their positions, ascending."""
+def positions(id: UUID, query: str, seconds: float | None = None) -> tuple[list[int], bool]:
+    """The messages of a session that contain the query, by their positions, ascending; False if the time was up first.
+
+    Raises InvalidQuery if the query is empty.
+    """
+    _check_not_empty(query)
     only = Filters(sessions=Session.objects.filter(pk=id))
-    found = _found(query, END, only, "message", None, None)[0]
-    return [hit.position for hit in found if hit.position is not None]
+    with snapshot():
+        return _search(query, only, "message", None, seconds).positions_found()
 
 
 def search_page(
@@ -75,10 +78,17 @@ def search_page(
 def _found(
     query: str, limit: int, filters: Filters, distinct: Distinct, after: Key | None, seconds: float | None
 ) -> tuple[list[SearchHit], bool]:
-    if not query:
-        raise InvalidQuery("A search needs at least one character.")
+    _check_not_empty(query)
     if not limit:
         return [], True
     with snapshot():
-        indexed = search_index.complete()
-        return Search(query, filters, distinct, after, Budget(seconds), indexed=indexed).hits(limit)
+        return _search(query, filters, distinct, after, seconds).hits(limit)
+
+
+def _check_not_empty(query: str) -> None:
+    if not query:
+        raise InvalidQuery("A search needs at least one character.")
+
+
+def _search(query: str, filters: Filters, distinct: Distinct, after: Key | None, seconds: float | None) -> Search:
+    return Search(query, filters, distinct, after, Budget(seconds), indexed=search_index.complete())

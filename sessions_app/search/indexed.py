@@ -16,7 +16,7 @@ from uuid import UUID
 from sessions_app import bodies, piece_table, session_rows
 from sessions_app.databases import connection
 from sessions_app.folding import fold
-from sessions_app.piece_table import Piece
+from sessions_app.piece_table import END, Piece
 from sessions_app.projection import prompt_text, search_texts
 from sessions_app.records import SearchHit
 from sessions_app.search import rows
@@ -82,8 +82,16 @@ class Search:
 
     def hits(self, limit: int) -> tuple[list[SearchHit], bool]:
         """At most `limit` hits, and whether all were found that are to be within it."""
+        found, complete = self._found(limit)
+        return self._told(found), complete
+
+    def positions_found(self) -> tuple[list[int], bool]:
+        """Those of all hits in messages, and whether all were found; of a search in one session, ascending."""
+        found, complete = self._found(END)
+        return [hit.match.position for hit in found if hit.match], complete
+
+    def _found(self, limit: int) -> tuple[list[_Found], bool]:
         found: list[_Found] = []
-        complete = True
         try:
             with self.budget.within():
                 for hit in self._hits():
@@ -91,8 +99,8 @@ class Search:
                     if len(found) == limit:
                         break
         except OutOfTime:
-            complete = False
-        return self._told(found), complete
+            return found, False
+        return found, True
 
     def _hits(self) -> Iterator[_Found]:
         self.candidates = self._finder.few()

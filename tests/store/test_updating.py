@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from sessions_app.errors import SessionNotFound, VersionConflict
+from sessions_app.errors import InvalidMessage, SessionNotFound, VersionConflict
 from tests.builders import a_message, a_session, texts
 
 from .storage import SYNC_DOOR
@@ -76,6 +76,77 @@ class Updating:
         the_store.update(session.id, messages_of(["second"]), 1)
         found = the_store.get(session.id)
         assert (found.title, found.title_source) == ("Mine", "user")
+
+
+class ATurnAfterTheOther:
+    """From the third update in a process on, what a list shares with the one before is compared as one text."""
+
+    @pytest.fixture
+    def messages(self, the_store):
+        """With a null in the second, and known: the session was updated with them several times."""
+        return [a_message("one"), {"role": "user", "content": "two", "meta": None}, a_message("three")]
+
+    @pytest.fixture
+    def session(self, the_store, messages):
+        session = the_store.create("demo", messages)
+        for turns in (1, 2, 3):
+            the_store.update(session.id, messages, turns)
+        return session
+
+    def test_goes_on_from_what_is_there(self, the_store, session, messages):
+        for turns in (4, 5, 6):
+            messages.append(a_message(f"turn {turns}", "assistant"))
+            the_store.update(session.id, messages, turns)
+            found = the_store.get(session.id)
+            assert (found.messages, found.turns, found.version) == (messages, turns, turns + 1)
+
+    def test_sees_what_was_changed_in_place(self, the_store, session, messages):
+        messages[0]["content"] = "ONE"
+        the_store.update(session.id, [*messages, a_message("four")], 4)
+        assert texts(the_store.get(session.id)) == ["ONE", "two", "three", "four"]
+
+    def test_sees_what_another_has_written_meanwhile(self, the_store, session, messages):
+        the_store.append(session.id, [a_message("by another")])
+        the_store.update(session.id, [*messages, a_message("four")], 4)
+        assert texts(the_store.get(session.id)) == ["one", "two", "three", "four"]
+
+    def test_can_go_back(self, the_store, session, messages):
+        the_store.update(session.id, messages[:1], 4)
+        the_store.update(session.id, messages[:1], 4)
+        the_store.update(session.id, messages[:2], 4)
+        assert the_store.get(session.id).messages == messages[:2]
+
+    def test_refuses_what_is_written_like_a_null(self, the_store, session, messages):
+        messages[1]["meta"] = float("nan")
+        with pytest.raises(InvalidMessage, match="1"):
+            the_store.update(session.id, [*messages, a_message("four")], 4)
+        assert texts(the_store.get(session.id)) == ["one", "two", "three"]
+
+    @pytest.mark.parametrize("bad", ["text", {"role": "user", "content": float("inf")}, {1: 2}])
+    def test_names_the_position_of_what_it_refuses(self, the_store, session, messages, bad):
+        with pytest.raises(InvalidMessage) as caught:
+            the_store.update(session.id, [*messages, a_message("four"), bad], 4)
+        assert caught.value.position == 4
+        assert texts(the_store.get(session.id)) == ["one", "two", "three"]
+
+    @pytest.mark.parametrize(
+        "odd", [{"role": "user", "content": "\ud800"}, {"role": "user", "content": "n", "n": 2**70}]
+    )
+    def test_takes_what_only_the_standard_library_can_write(self, the_store, session, messages, odd):
+        for turns in (4, 5, 6):
+            messages.append(odd)
+            the_store.update(session.id, messages, turns)
+            assert the_store.get(session.id).messages == messages
+
+    def test_writes_nothing_at_another_version(self, the_store, session, messages):
+        with pytest.raises(VersionConflict):
+            the_store.update(session.id, [*messages, a_message("four")], 4, expected_version=1)
+        assert texts(the_store.get(session.id)) == ["one", "two", "three"]
+
+    def test_misses_a_session_that_is_gone(self, the_store, session, messages):
+        the_store.delete(session.id)
+        with pytest.raises(SessionNotFound):
+            the_store.update(session.id, messages, 4)
 
 
 class ExpectingAVersion:

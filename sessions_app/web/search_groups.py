@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from sessions_app.models import Session
 from sessions_app.records import Role, SearchHit
-from sessions_app.search.text import find_all
+from sessions_app.web.rendering.marks import escape_and_mark
 
 SHOWN = 3  # hits of a lineage; the others unfold
 ICONS: dict[Role | None, str] = {  # in templates/icons
@@ -65,14 +64,5 @@ def groups(hits: Sequence[SearchHit], text: str, *, whole: bool) -> list[Group]:
         root = roots.get(hit.id, hit.id)
         group = found.setdefault(root, Group(sessions.get(root, session), whole=whole))
         icon = f"icons/{ICONS[hit.role]}.html"
-        group.hits.append(Hit(hit, session, highlighted(hit.snippet, text), icon, session != group.heading))
+        group.hits.append(Hit(hit, session, escape_and_mark(hit.snippet, text), icon, session != group.heading))
     return list(found.values())
-
-
-def highlighted(text: str, query: str) -> SafeString:
-    """The text, escaped, with what matches the query in <mark>; found on the original, cut before it is escaped."""
-    pieces, end = [], 0
-    for start, stop in find_all(text, query):
-        pieces += [escape(text[end:start]), "<mark>", escape(text[start:stop]), "</mark>"]
-        end = stop
-    return mark_safe("".join([*pieces, escape(text[end:])]))  # noqa: S308 every piece is escaped

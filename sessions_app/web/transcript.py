@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from sessions_app import store
 from sessions_app.errors import InvalidLineage, SessionNotFound
 from sessions_app.models import Session
+from sessions_app.web import find
 from sessions_app.web import transcript_window as window
 from sessions_app.web.context import wants_fragment
 from sessions_app.web.rendering.marks import QUERY_LIMIT
@@ -130,6 +131,8 @@ def _head_context(shown_session: Session, context: dict[str, Any], target: int |
     children = Session.objects.live().children_of(shown_session.pk).newest_first()
     subagents = children.subagents()
     return {
+        "find": find.figures(shown_session.pk, context["query"], target),
+        "find_end": find.address(shown_session.pk, target, ""),
         "outline": outline(shown_session, target if target is not None else context["start"]),
         "forks": children.without_subagents()[:CHILDREN],
         "subagents": subagents[:CHILDREN],

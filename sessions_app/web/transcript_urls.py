@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from sessions_app.web import transcript, transcript_parts
+from sessions_app.web import find, transcript, transcript_parts
 
 urlpatterns = [
     path("<uuid:id>/", transcript.session, name="session"),
+    path("<uuid:id>/find/", find.find, name="find"),
     path("<uuid:id>/m/<int:position>/", transcript.message, name="message"),
     path("<uuid:id>/m/<int:position>/raw/", transcript_parts.raw, name="raw"),
     path("<uuid:id>/m/<int:position>/part/<int:number>/", transcript_parts.part, name="part"),

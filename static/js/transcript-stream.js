@@ -15,10 +15,23 @@ function highlight(message) {
 }
 
 // Messages near to the one that comes into view are drawn for the first time then, and push it away; hence again.
+// Who is typing in the find box goes on typing.
 function arrive(message, frames = 8) {
-  message.focus({ preventScroll: true });
+  if (!document.activeElement.closest("session-find")) message.focus({ preventScroll: true });
   message.scrollIntoView({ block: "start" });
   if (frames) requestAnimationFrame(() => arrive(message, frames - 1));
+  else showMark(message.querySelector("mark"));
+}
+
+// Makes a match the current one; false if there is none.
+export function showMark(mark) {
+  document.querySelectorAll("mark[data-current]").forEach((each) => each.removeAttribute("data-current"));
+  if (!mark) return false;
+  mark.toggleAttribute("data-current", true);
+  const { top, bottom } = mark.getBoundingClientRect();
+  const line = parseFloat(getComputedStyle(mark.closest(".message")).scrollMarginTop);
+  if (top < line || bottom > innerHeight - 60) mark.scrollIntoView({ block: "center" });
+  return true;
 }
 
 // Goes to a message of this page; false if it is not loaded.

@@ -4,5 +4,6 @@ import "./copy-menu.js";
 import "./copy-text.js";
 import "./day-line.js";
 import "./rich-text.js";
+import "./session-find.js";
 import "./transcript-outline.js";
 import "./transcript-stream.js";

@@ -32,7 +32,7 @@ class Searching:
 
         page.wait_for_url("**/search/?q=needle")
         expect(found(page)).to_have_text(["second", "first"])
-        expect(page.locator(".hit mark")).to_have_text(["Needle", "needle"])
+        expect(page.locator(".hit mark")).to_have_text(["Needle", "needle", "needle"])
 
     def test_goes_on_while_you_type_and_the_address_follows(self, page, sessions):
         page.goto("/search/")
@@ -57,10 +57,9 @@ class Searching:
 
     def test_is_moved_through_by_keys(self, desktop, sessions):
         desktop.goto("/search/?q=needle")
-        desktop.keyboard.press("j")
-        desktop.keyboard.press("j")
-        desktop.keyboard.press("Enter")
-        desktop.wait_for_url(f"**/sessions/{sessions[0].id}/m/1/?q=needle")
+        for key in ("j", "j", "j", "k", "Enter"):
+            desktop.keyboard.press(key)
+        desktop.wait_for_url(f"**/sessions/{sessions[1].id}/m/2/?q=needle")
 
     def test_finds_its_box_by_a_slash(self, desktop, sessions):
         desktop.goto("/search/?q=needle")
@@ -91,3 +90,98 @@ class Searching:
         any_page.goto("/search/?q=needle")
         assert accessibility.findings(any_page) == []
         assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+class FindingInASession:
+    @pytest.fixture
+    def long(self, site):
+        """Needles at 3 and 150, the second in the output of a tool, and two in the last message."""
+        texts = [f"message {number}" for number in range(200)]
+        texts[3] = "a needle here"
+        texts[199] = "a needle and another needle"
+        messages = [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
+        messages[149] = {"role": "assistant", "content": None, "tool_calls": [call("1", "ls")]}
+        messages[150] = {"role": "tool", "tool_call_id": "1", "content": "x\n" * 90 + "the NEEDLE\n" + "y\n" * 90}
+        return site.store.create("demo", messages)
+
+    def field(self, page):
+        return page.get_by_label("Find in this session").and_(page.locator("input"))
+
+    def open(self, page, size):
+        if size == "phone":
+            page.locator(".find-link").click()
+        else:
+            page.keyboard.press("s")
+        expect(self.field(page)).to_be_focused()
+
+    def count(self, page):
+        return page.locator("session-find .count")
+
+    @pytest.mark.parametrize("size", ["desktop", "phone"])
+    def test_counts_and_goes_through_all_of_it(self, open_page, long, size):
+        page = open_page(size)
+        page.goto(f"/sessions/{long.id}/")
+        self.open(page, size)
+        self.field(page).press_sequentially("needle")
+        expect(self.count(page)).to_have_text("3")
+
+        self.field(page).press("Enter")
+        page.wait_for_url(f"**/sessions/{long.id}/m/3/?q=needle")
+        expect(self.count(page)).to_have_text("1/3")
+        expect(page.locator("mark[data-current]")).to_have_text("needle")
+        expect(self.field(page)).to_be_focused()
+
+        self.field(page).press("Enter")
+        page.wait_for_url(f"**/sessions/{long.id}/m/150/?q=needle")
+        expect(page.locator("mark[data-current]")).to_have_text("NEEDLE")
+        expect(page.locator("mark[data-current]")).to_be_in_viewport()
+
+        page.get_by_label("Match before").click()
+        page.wait_for_url(f"**/sessions/{long.id}/m/3/?q=needle")
+
+    def test_goes_from_match_to_match_by_keys_without_a_new_page(self, desktop, site, long):
+        desktop.goto(f"/sessions/{long.id}/m/199/?q=needle")
+        desktop.evaluate("window.same = true")
+        expect(desktop.locator("mark[data-current]")).to_be_in_viewport()
+        desktop.keyboard.press("n")
+        expect(desktop.locator("mark").last).to_have_attribute("data-current", "")
+        desktop.keyboard.press("N")
+        expect(desktop.locator("mark").first).to_have_attribute("data-current", "")
+        assert desktop.evaluate("window.same")
+
+    def test_goes_on_within_the_page_that_is_loaded(self, desktop, site):
+        near = a_session(site.store, "needle", "no", "needle", "no", "needle")
+        desktop.goto(f"/sessions/{near.id}/m/0/?q=needle")
+        desktop.evaluate("window.same = true")
+        desktop.keyboard.press("n")
+        expect(self.count(desktop)).to_have_text("2/3")
+        desktop.wait_for_url(f"**/sessions/{near.id}/m/2/?q=needle")
+        desktop.keyboard.press("N")
+        desktop.keyboard.press("N")
+        expect(self.count(desktop)).to_have_text("3/3")
+        assert desktop.evaluate("window.same")
+
+    def test_ends_by_escape(self, desktop, long):
+        desktop.goto(f"/sessions/{long.id}/m/3/?q=needle")
+        self.field(desktop).press("Escape")
+        desktop.wait_for_url(f"**/sessions/{long.id}/m/3/")
+        expect(desktop.locator("mark")).to_have_count(0)
+
+    def test_works_without_javascript(self, plain_page, long):
+        plain_page.goto(f"/sessions/{long.id}/#find")
+        self.field(plain_page).fill("needle")
+        self.field(plain_page).press("Enter")
+        plain_page.wait_for_url(f"**/sessions/{long.id}/m/3/?q=needle")
+        expect(self.count(plain_page)).to_have_text("1/3")
+        plain_page.get_by_label("Next match").click()
+        plain_page.wait_for_url(f"**/sessions/{long.id}/m/150/?q=needle")
+
+    def test_is_accessible(self, any_page, long):
+        any_page.goto(f"/sessions/{long.id}/m/3/?q=needle")
+        expect(self.count(any_page)).to_have_text("1/3")
+        assert accessibility.findings(any_page) == []
+        assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def call(id, command):
+    return {"id": id, "type": "function", "function": {"name": "shell", "arguments": f'{{"command": "{command}"}}'}}

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from sessions_app.web.search_groups import highlighted
+from sessions_app.web.rendering.marks import escape_and_mark
 from tests.builders import a_message, a_session
 from tests.web.reading import page
 
@@ -27,7 +27,7 @@ class AHit:
         assert group.one("header").one(class_="wide", title="/code/shop").text == "shop"
         assert group.one(class_="agent").text == "CClaude Code"
         assert group.one("mark").text == "Copy on Write"
-        assert group.one(class_="where").text == "#1assistant"
+        assert group.one(class_="where").text == "#1 assistant"
         assert group.one("a", class_="title")["href"] == f"/sessions/{session.id}/"
 
     def test_jumps_to_its_message_and_takes_the_text_along(self, visitor, the_store):
@@ -80,7 +80,7 @@ class ALineage:
             f"/sessions/{other.id}/",
             f"/sessions/{root.id}/",
         ]
-        assert found[1].one("header").one(class_="wide").text == "3 hits in 2 sessions"
+        assert found[1].one("header").all(class_="wide")[0].text == "3 hits in 2 sessions"
         assert [each.one("a").text for each in found[1].all(class_="where")] == ["#0", "#1", "#2"]
 
     def test_of_which_the_root_is_in_the_trash_stands_under_what_was_found(self, visitor, the_store):
@@ -264,4 +264,4 @@ class Highlighting:
         ],
     )
     def test_marks_the_original_text(self, text, query, html):
-        assert highlighted(text, query) == html
+        assert escape_and_mark(text, query) == html

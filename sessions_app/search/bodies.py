@@ -13,6 +13,8 @@ _FOLDING_TO_ASCII = [
     for letter in "\u00df\u0130\u0149\u017f\u01f0\u037e\u1e96\u1e97\u1e98\u1e99\u1e9a\u1e9e\u1fef\u212a\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06"
 ]
 
+_NAMED_BY_TYPE = b'_call"', b"_approval_re", b"mcp_list_tools"  # items whose names are made of their types (projection)
+
 
 def first_look(folded: str) -> Callable[[bytes], bool]:
     """Whether a text of a message may contain the folded query, told from its body; False only where none does.
@@ -36,9 +38,7 @@ def _says_otherwise(body: bytes, written: bytes) -> bool:
     return (
         b"\\u" in written  # escaped letters, and slashes
         or b"\\/" in written
-        or b'_call"' in written  # items whose names are made of their types (projection)
-        or b"_approval_re" in written
-        or b"mcp_list_tools" in written
         or body.startswith(b"~")  # with spelled surrogates
+        or (b'"type"' in written and any(part in written for part in _NAMED_BY_TYPE))
         or (not body.isascii() and any(letter in body for letter in _FOLDING_TO_ASCII))
     )

@@ -38,6 +38,7 @@ WINDOW = (32, 256)  # sessions walked at once: at first, and in the end
 CHUNK = (24, 192)  # sessions whose candidates are read at once: at first, and in the end
 AHEAD = (1, 16)  # candidates of a strand that are read with the chunk: at first, and where that was not enough
 STEPS = (1, 64)  # messages verified at once: at first, and in the end
+LOOKED_AT = 64  # candidates that are looked at before their sessions are
 READ = 32  # messages read at once where no candidates are known, at least
 
 
@@ -77,6 +78,7 @@ class Search:
         self._effort = 0  # in messages read that a list of all candidates would have spared
         self._looked_into: set[int] = set()  # strands whose candidates were asked for
         self._fetched: dict[tuple[int, int], Message] = {}  # by strand and position
+        self._looked_at = False  # whether those are all candidates
         self._strands: dict[int, _Strand] = {}
         self._reported: dict[int, int] = {}  # by strand: up to where newer sessions have shown its hits
 
@@ -105,9 +107,24 @@ class Search:
     def _hits(self) -> Iterator[_Found]:
         self.candidates = self._finder.few()
         self._listed = self.candidates is not None
+        if self.candidates:
+            self._look_at_few(self.candidates.positions)
         for shown in self._sessions():
             self.budget.check()
             yield from self._hits_in(shown)
+
+    def _look_at_few(self, listed: dict[int, list[int]]) -> None:
+        """Look at the candidates before their sessions are looked up, where they are few: most may be none."""
+        places = [(strand, position) for strand, positions in listed.items() for position in positions]
+        if not 0 < len(places) <= LOOKED_AT:
+            return
+        found = rows.messages_at(places)
+        self._fetched = {place: message for place, message in found.items() if self.may_contain(message[2])}
+        for strand in {strand for strand, _ in places}:
+            listed[strand] = [position for position in listed[strand] if (strand, position) in self._fetched]
+            if not listed[strand]:
+                del listed[strand]
+        self._looked_at = True
 
     # Which sessions to look into
 
@@ -168,7 +185,7 @@ class Search:
 
         Those that a first look refuses are candidates no more.
         """
-        if self.candidates is None:
+        if self.candidates is None or self._looked_at:
             return
         listed = self.candidates.positions
         stops: dict[int, int] = {}

@@ -18,7 +18,6 @@ from sessions_app.search.filters import Filters
 
 SHOWN = 20_000  # strands that are mapped to their sessions at once
 STEP = 64  # pieces of them that are read at first
-_LISTED = 1000  # numbers in one statement
 
 Message = tuple[int, int, bytes]  # position, kind, body
 Condition = tuple[str, list[Any]]  # SQL about `session`, and its parameters
@@ -85,17 +84,16 @@ def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Show
 
 def _places(candidates: Candidates, condition: Condition, limit: int) -> list[tuple]:
     """Pieces and titles that are candidates, in the order of hits."""
-    strands, titles = (",".join(map(str, numbers)) for numbers in (candidates.positions, candidates.titles))
     return execute(
         "SELECT session.id, session.updated_at, piece.start, COALESCE(piece.stop, session.message_count),"  # noqa: S608
         " piece.strand_id, NULL FROM forklore_piece piece"
         " JOIN forklore_session session ON session.id = piece.session_id"
-        f" WHERE piece.strand_id IN ({strands or 'NULL'}) AND session.trashed_at IS NULL AND {condition[0]}"
+        f" WHERE piece.strand_id {_among()} AND session.trashed_at IS NULL AND {condition[0]}"
         " UNION ALL SELECT session.id, session.updated_at, NULL, NULL, NULL, session.title"
         " FROM forklore_searchtitle title JOIN forklore_session session ON session.id = title.session_id"
-        f" WHERE title.id IN ({titles or 'NULL'}) AND session.trashed_at IS NULL AND {condition[0]}"
+        f" WHERE title.id {_among()} AND session.trashed_at IS NULL AND {condition[0]}"
         " ORDER BY 2 DESC, 1, 3 LIMIT %s",
-        [*condition[1], *condition[1], limit],
+        [_numbers(candidates.positions), *condition[1], _numbers(candidates.titles), *condition[1], limit],
     ).fetchall()
 
 
@@ -103,26 +101,31 @@ def messages_at(places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Mess
     """Messages anywhere, by strand and position."""
     if not places:
         return {}
-    values = ",".join(f"({strand},{position})" for strand, position in places)
-    # CROSS, so that SQLite looks up what is wanted instead of reading all to see whether it is.
-    rows = execute(
-        f"WITH wanted (strand, position) AS (VALUES {values})"  # noqa: S608 integers
-        f" SELECT wanted.strand, wanted.position, message.kind, {_body()} FROM wanted"
-        " CROSS JOIN forklore_message message"
-        " WHERE message.strand_id = wanted.strand AND message.position = wanted.position"
-    )
+    if connection().vendor == "sqlite":
+        # CROSS, so that SQLite looks up what is wanted instead of reading all to see whether it is.
+        rows = execute(
+            f"SELECT strand_id, position, kind, {_body()} FROM json_each(%s) wanted CROSS JOIN forklore_message message"  # noqa: S608
+            " WHERE strand_id = wanted.value >> 32 AND position = wanted.value & 4294967295",
+            [_numbers(strand << 32 | position for strand, position in places)],
+        )
+    else:
+        rows = execute(
+            f"SELECT strand_id, position, kind, {_body()} FROM unnest(%s::bigint[], %s::integer[]) wanted (strand, place)"  # noqa: S608
+            " JOIN forklore_message message ON strand_id = wanted.strand AND position = wanted.place",
+            [[strand for strand, _ in places], [position for _, position in places]],
+        )
     return {(strand, position): (position, kind, bytes(body)) for strand, position, kind, body in rows.fetchall()}
 
 
 def messages(strand: int, positions: Sequence[int]) -> list[Message]:
     """Messages of a strand, in order."""
     if isinstance(positions, range):
-        where = f"position >= {positions.start} AND position < {positions.stop}"
+        where, parameters = "position >= %s AND position < %s", [positions.start, positions.stop]
     else:
-        where = f"position IN ({','.join(map(str, positions))})"
+        where, parameters = f"position {_among()}", [_numbers(positions)]
     found = execute(
-        f"SELECT position, kind, {_body()} FROM forklore_message message WHERE strand_id = %s AND {where} ORDER BY position",  # noqa: S608 integers
-        [strand],
+        f"SELECT position, kind, {_body()} FROM forklore_message message WHERE strand_id = %s AND {where} ORDER BY position",  # noqa: S608
+        [strand, *parameters],
     )
     return [(position, kind, bytes(body)) for position, kind, body in found.fetchall()]
 
@@ -147,13 +150,14 @@ def facts_of(keys: set[Any]) -> dict[Any, tuple[UUID, str, str, datetime, int]]:
 def stops_on(strands: Iterable[int]) -> dict[int, list[int]]:
     """By strand: where the pieces of live sessions on it end."""
     stops: dict[int, list[int]] = {strand: [] for strand in strands}
-    for listed in _lists(stops):
-        for strand, stop in execute(
-            "SELECT piece.strand_id, COALESCE(piece.stop, session.message_count) FROM forklore_piece piece"  # noqa: S608
-            " JOIN forklore_session session ON session.id = piece.session_id"
-            f" WHERE piece.strand_id IN ({listed}) AND session.trashed_at IS NULL"
-        ).fetchall():
-            stops[strand].append(stop)
+    found = execute(
+        "SELECT piece.strand_id, COALESCE(piece.stop, session.message_count) FROM forklore_piece piece"  # noqa: S608
+        " JOIN forklore_session session ON session.id = piece.session_id"
+        f" WHERE piece.strand_id {_among()} AND session.trashed_at IS NULL",
+        [_numbers(stops)],
+    )
+    for strand, stop in found.fetchall():
+        stops[strand].append(stop)
     return stops
 
 
@@ -210,7 +214,11 @@ def _body() -> str:
     return "CAST(message.body AS BLOB)" if connection().vendor == "sqlite" else "convert_to(message.body, 'UTF8')"
 
 
-def _lists(numbers: Iterable[int]) -> Iterator[str]:
+def _among() -> str:
+    """To be one of _numbers(), which are a parameter: a statement that is always the same is planned once."""
+    return "IN (SELECT value FROM json_each(%s))" if connection().vendor == "sqlite" else "= ANY(%s)"
+
+
+def _numbers(numbers: Iterable[int]) -> Any:
     ordered = sorted(numbers)
-    for start in range(0, len(ordered), _LISTED):
-        yield ",".join(map(str, ordered[start : start + _LISTED]))
+    return f"[{','.join(map(str, ordered))}]" if connection().vendor == "sqlite" else ordered

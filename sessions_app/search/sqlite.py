@@ -233,12 +233,12 @@ def _places(found: Sequence[_Document]) -> list[tuple[int, int]]:
 
 def _blocks_of(strands: Sequence[int]) -> dict[int, tuple[int, int]]:
     """The first and the last block of strands that have any."""
-    listed = ",".join(map(str, strands))
     return {
         strand: (first, last)
         for strand, first, last in _execute(
-            "SELECT strand_id, MIN(id), MAX(id) FROM forklore_searchblock"  # noqa: S608 integers
-            f" WHERE strand_id IN ({listed}) GROUP BY strand_id"
+            "SELECT strand_id, MIN(id), MAX(id) FROM forklore_searchblock"
+            " WHERE strand_id IN (SELECT value FROM json_each(%s)) GROUP BY strand_id",
+            [f"[{','.join(map(str, strands))}]"],
         )
     }
 

@@ -35,15 +35,16 @@ def thresholds(request, monkeypatch):
         monkeypatch.setattr(search_index, "TOO_LONG", 300)
     if request.param == "few are many":
         monkeypatch.setattr(search_index, "WAITING", 3)
-        for module in (sqlite, postgresql):
-            monkeypatch.setattr(module, "FEW", 2)
+        monkeypatch.setattr(sqlite, "FEW", 2)
+        monkeypatch.setattr(postgresql, "WORTH_OF_ONE", 0.0)
+        monkeypatch.setattr(indexed, "LOOKED_AT", 0)
         monkeypatch.setattr(sqlite, "WORTH", (0, 0))
         monkeypatch.setattr(sqlite, "RARE", 1)
         monkeypatch.setattr(sqlite, "NEWEST", 1)
         monkeypatch.setattr(sqlite, "FIRST_READ", 5)
         monkeypatch.setattr(rows, "STEP", 2)
         monkeypatch.setattr(sqlite, "SHOWING", 0)
-        monkeypatch.setattr(postgresql.TrigramFinder, "worth", 5.0)
+        monkeypatch.setattr(postgresql, "FIRST_READ", 5)
         monkeypatch.setattr(indexed, "CHUNK", (1, 3))
         monkeypatch.setattr(indexed, "WINDOW", (2, 4))
 

@@ -10,3 +10,7 @@ class InvalidToken(StoreError):
 class TokenNotFound(StoreError):
     def __init__(self, name: str):
         super().__init__(f"There is no token named {name}.")
+
+
+class InvalidRole(StoreError):
+    """A role that nobody can have by default."""

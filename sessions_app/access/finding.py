@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractUser
 
 from sessions_app.access import browsers, secrets, token_file, tokens
-from sessions_app.actors import Actor
+from sessions_app.actors import EVERYTHING, ORDINARY, Actor, the_owner
 
 
 def find(cookie: str | None, authorization: str | None) -> Actor | None:
@@ -17,13 +18,19 @@ def find(cookie: str | None, authorization: str | None) -> Actor | None:
     if scheme.lower() == "bearer":
         return _of_token(token.strip())
     if cookie and browsers.is_let_in(cookie):
-        return Actor("owner", "owner")
+        return the_owner()
     return None
+
+
+def of_user(user: AbstractUser) -> Actor:
+    """A person who signed in."""
+    scopes = EVERYTHING if user.is_superuser else ORDINARY
+    return Actor("user", user.get_username(), scopes, user_id=user.pk, unrestricted=user.is_superuser)
 
 
 def _of_token(token: str) -> Actor | None:
     if not secrets.is_token(token):
         return None
     if token_file.holds(settings.DATA_DIR, token):
-        return Actor("owner", "owner", bearer=True)
+        return the_owner(bearer=True)
     return tokens.find(token)

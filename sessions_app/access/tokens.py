@@ -2,83 +2,160 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from sessions_app import databases
-from sessions_app.access import secrets
+from sessions_app.access import audit, secrets
 from sessions_app.access.errors import InvalidToken, TokenNotFound
 from sessions_app.access.models import Token
-from sessions_app.actors import EVERYTHING, Actor, Scope
+from sessions_app.actors import EVERYTHING, ORDINARY, Actor, Scope
 
+DAYS = 90  # that a token holds unless told otherwise
 LONGEST = 3650  # days
-NOTED = timedelta(
-    minutes=1
-)  # how exactly its last use is known: a write at every request would cost more than the rest
-READ: Scope = "read"
-WRITE: Scope = "write"
+# How exactly its last use is known: a write at every request would cost more than the rest.
+NOTED = timedelta(minutes=1)
+READ_ONLY: frozenset[Scope] = frozenset(("read",))
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRecord:
+    id: int
+    user_id: int | None  # None: of the machine's owner
     name: str
     scopes: frozenset[Scope]
+    projects: tuple[str, ...] | None  # names, sorted; None: all that its user has a role in
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
 
 
-def create(name: str, *, read_only: bool = False, days: int | None = None) -> str:
-    """The token itself, which nobody can ask for again; without `days`, 1 to 3650, it holds until it is revoked.
+def create(
+    name: str,
+    *,
+    user_id: int | None = None,
+    scopes: Iterable[Scope] = ORDINARY,
+    projects: Iterable[int] | None = None,
+    days: int = DAYS,
+) -> str:
+    """The token itself, which nobody can ask for again; it holds for `days`, 1 to 3650.
 
-    Raises InvalidToken for a name that is taken, blank, longer than 100 characters or not printable.
+    It may do what its user may, within its scopes and projects. Raises InvalidToken for a name that this user has
+    given already, that is blank, longer than 100 characters or not printable, and for scopes that are none.
     """
-    if not (0 < len(name) <= 100 and name.isprintable() and name.strip() == name):
-        raise InvalidToken("A token's name is 1 to 100 printable characters, without spaces around them.")
-    if days is not None and not 1 <= days <= LONGEST:
-        raise InvalidToken(f"A token holds for 1 to {LONGEST} days, not {days}.")
+    _check(name, scopes := frozenset(scopes), days)
     token, now = secrets.new_token(), timezone.now()
     try:
         with transaction.atomic(databases.current()):
-            Token.objects.create(
+            row = Token.objects.create(
+                user_id=user_id,
                 name=name,
                 digest=secrets.token_digest(token),
-                scopes=READ if read_only else f"{READ} {WRITE}",
+                scopes=" ".join(sorted(scopes)),
+                restricted=projects is not None,
                 created_at=now,
-                expires_at=None if days is None else now + timedelta(days=days),
+                expires_at=now + timedelta(days=days),
             )
+            row.projects.set(projects or ())
+            audit.append("created", "token", row.pk)
     except IntegrityError as error:
         raise InvalidToken(f"There is a token named {name} already; revoke it first.") from error
     return token
 
 
-def revoke(name: str) -> None:
-    """Raises TokenNotFound."""
-    if not Token.objects.filter(name=name).delete()[0]:
-        raise TokenNotFound(name)
+def revoke(name: str, *, user_id: int | None = None) -> None:
+    """End a token of that user, or of the machine's owner. Raises TokenNotFound."""
+    _revoke(Token.objects.filter(name=name, user=user_id), name)
+
+
+def revoke_by_id(id: int) -> None:
+    """End any token, whosever it is. Raises TokenNotFound."""
+    _revoke(Token.objects.filter(pk=id), str(id))
 
 
 def all_of_them() -> list[TokenRecord]:
-    """The oldest first, expired ones too."""
-    return [
-        TokenRecord(token.name, _scopes(token), token.created_at, token.expires_at, token.last_used_at)
-        for token in Token.objects.order_by("created_at", "pk")
-    ]
+    """Everybody's, the oldest first, expired ones too."""
+    return _records(Token.objects.all())
+
+
+def of(user_id: int | None) -> list[TokenRecord]:
+    """Those of a user, or of the machine's owner."""
+    return _records(Token.objects.filter(user=user_id))
 
 
 def find(token: str) -> Actor | None:
-    """Whom a token stands for; None for one that is unknown, expired or revoked."""
-    found = Token.objects.filter(digest=secrets.token_digest(token)).first()
-    now = timezone.now()
-    if found is None or (found.expires_at and found.expires_at <= now):
+    """Whom a token stands for; None for one that is unknown, expired or revoked, or whose user is not active."""
+    # With a row for each project, so that all of it is one question.
+    rows = Token.objects.filter(digest=secrets.token_digest(token)).values_list(
+        "pk",
+        "name",
+        "scopes",
+        "expires_at",
+        "last_used_at",
+        "restricted",
+        "user",
+        "user__is_active",
+        "user__is_superuser",
+        "projects",
+    )
+    found, now = list(rows), timezone.now()
+    if not found:
         return None
-    if found.last_used_at is None or found.last_used_at <= now - NOTED:
-        Token.objects.filter(pk=found.pk).update(last_used_at=now)
-    return Actor("token", found.name, _scopes(found), bearer=True)
+    pk, name, scopes, expires_at, last_used_at, restricted, user_id, is_active, is_admin, _ = found[0]
+    if (expires_at and expires_at <= now) or (user_id and not is_active):
+        return None
+    if last_used_at is None or last_used_at <= now - NOTED:
+        Token.objects.filter(pk=pk).update(last_used_at=now)
+    return Actor(
+        "token",
+        name,
+        _scopes(scopes),
+        bearer=True,
+        user_id=user_id,
+        unrestricted=user_id is None or is_admin,
+        projects=frozenset(row[-1] for row in found if row[-1]) if restricted else None,
+    )
 
 
-def _scopes(token: Token) -> frozenset[Scope]:
-    return EVERYTHING.intersection(token.scopes.split())
+def _check(name: str, scopes: frozenset[Scope], days: int) -> None:
+    if not (0 < len(name) <= 100 and name.isprintable() and name.strip() == name):
+        raise InvalidToken("A token's name is 1 to 100 printable characters, without spaces around them.")
+    if not 1 <= days <= LONGEST:
+        raise InvalidToken(f"A token holds for 1 to {LONGEST} days, not {days}.")
+    if "read" not in scopes or not scopes <= EVERYTHING:
+        raise InvalidToken("A token's scopes are read, and besides it write and admin.")
+
+
+def _revoke(found: QuerySet[Token], name: str) -> None:
+    with transaction.atomic(databases.current()):
+        keys = list(found.values_list("pk", flat=True))
+        if not keys:
+            raise TokenNotFound(name)
+        for key in keys:
+            audit.append("revoked", "token", key)
+        Token.objects.filter(pk__in=keys).delete()
+
+
+def _records(rows: QuerySet[Token]) -> list[TokenRecord]:
+    return [
+        TokenRecord(
+            token.pk,
+            token.user_id,
+            token.name,
+            _scopes(token.scopes),
+            tuple(sorted(project.name for project in token.projects.all())) if token.restricted else None,
+            token.created_at,
+            token.expires_at,
+            token.last_used_at,
+        )
+        for token in rows.order_by("created_at", "pk").prefetch_related("projects")
+    ]
+
+
+def _scopes(words: str) -> frozenset[Scope]:
+    return EVERYTHING.intersection(words.split())

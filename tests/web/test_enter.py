@@ -345,7 +345,7 @@ class AToken:
 
     def test_that_may_read_only_changes_nothing(self, script, the_store):
         session = a_session(the_store, "one")
-        reader = script(tokens.create("reader", read_only=True))
+        reader = script(tokens.create("reader", scopes=tokens.READ_ONLY))
 
         assert reader.get(f"/sessions/{session.id}/").status_code == 200
         refused = reader.post(f"/sessions/{session.id}/delete/")

@@ -8,6 +8,7 @@ from django.core.management import BaseCommand, CommandError
 
 from sessions_app.access import browsers, tokens
 from sessions_app.access.tokens import TokenRecord
+from sessions_app.actors import ORDINARY
 from sessions_app.errors import StoreError
 
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         create = verbs.add_parser("create", help="make one and print it, once")
         create.add_argument("name")
         create.add_argument("--read-only", action="store_true")
-        create.add_argument("--days", type=int, help="after which it ends (default: never)")
+        create.add_argument("--days", type=int, default=tokens.DAYS, help="after which it ends (default: %(default)s)")
         verbs.add_parser("list", help="their names, and when they were last used")
         revoke = verbs.add_parser("revoke", help="end one, at once")
         which = revoke.add_mutually_exclusive_group(required=True)
@@ -34,7 +35,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _create(self, options: dict[str, Any]) -> None:
-        token = tokens.create(options["name"], read_only=options["read_only"], days=options["days"])
+        scopes = tokens.READ_ONLY if options["read_only"] else ORDINARY
+        token = tokens.create(options["name"], scopes=scopes, days=options["days"])
         self.stdout.write(token)
         self.stderr.write("Keep it now: only its digest is stored, so nobody can show it again.")
 

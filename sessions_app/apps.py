@@ -1,6 +1,7 @@
-"""The Django application."""
+"""The Django application, and its admin."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
 
@@ -15,3 +16,7 @@ class SessionsConfig(AppConfig):
 
         # Django remakes tables in migrations, and knows nothing of what is not a model.
         post_migrate.connect(search_rebuild.after_migrate, sender=self)
+
+
+class AdminOfSuperusers(AdminConfig):
+    default_site = "sessions_app.web.admin_site.AdminSite"

@@ -12,9 +12,12 @@ import asyncio
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from sessions_app import actors
+from sessions_app.actors import Actor
 from sessions_app.records import ImportBatch, ImportState, Message, Origin, ParentLink, SearchHit, SessionRecord
 
 if TYPE_CHECKING:
@@ -166,18 +169,19 @@ class AsyncStore:
     ) -> Any:
         if threads is None:
             raise RuntimeError("The store is not open; use it with `async with open_store(…) as store:`.")
-        call = asyncio.get_running_loop().run_in_executor(threads, self._run, name, arguments, options)
+        run = partial(self._run, actors.current())
+        call = asyncio.get_running_loop().run_in_executor(threads, run, name, arguments, options)
         call.add_done_callback(_ignore_unheard)
         # A call that was handed over goes through to its end, even when its caller is cancelled: a write is never half
         # done, and the connection is left as the next call needs it.
         return await asyncio.shield(call)
 
-    def _run(self, name: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+    def _run(self, actor: Actor | None, name: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
         from django.db.utils import InterfaceError, OperationalError
 
         from sessions_app import databases, store
 
-        with databases.using(self._alias):
+        with databases.using(self._alias), actors.acting(actor):
             try:
                 return getattr(store, name)(*arguments, **options)
             except (InterfaceError, OperationalError):

@@ -13,6 +13,10 @@ class SessionNotFound(StoreError):
         self.id = id
 
 
+class NotAllowed(StoreError):
+    """What the actor may see, and yet not do. What it may not see is not found."""
+
+
 class VersionConflict(StoreError):
     """Somebody else wrote the session since the version that the caller expected."""
 

@@ -9,10 +9,9 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from sessions_app import session_rows
 from sessions_app.databases import execute
-from sessions_app.errors import SessionNotFound
 from sessions_app.piece_table import key
-from sessions_app.session_rows import moment_for_database
 
 _TAGS = "SELECT name FROM forklore_tag WHERE session_id = %s"
 
@@ -22,10 +21,8 @@ Mark = Literal["pinned", "archived"]
 def mark(id: UUID, what: Mark, moment: datetime | None) -> None:
     """Note since when a live session is pinned or archived, or that it no longer is; a moment that stands stays."""
     value = "NULL" if moment is None else f"COALESCE({what}_at, %s)"
-    values = [] if moment is None else [moment_for_database(moment)]
-    statement = f"UPDATE forklore_session SET {what}_at = {value} WHERE id = %s AND trashed_at IS NULL"  # noqa: S608
-    if not execute(statement, [*values, key(id)]).rowcount:
-        raise SessionNotFound(id)
+    values = [] if moment is None else [session_rows.moment_for_database(moment)]
+    session_rows.change_one(id, f"{what}_at = {value}", values)
 
 
 def tag(id: UUID, name: str) -> None:

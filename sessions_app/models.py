@@ -93,6 +93,17 @@ class Session(models.Model):
         return self.title
 
     @property
+    def parent_hidden(self) -> bool:
+        """Only after visible_to(): whether it has a parent that may not be seen, and so is shown as a root."""
+        return self._parent_hidden
+
+    @parent_hidden.setter
+    def parent_hidden(self, hidden: bool) -> None:
+        self._parent_hidden = hidden
+        if hidden:
+            self.parent = self.relation = self.fork_point = None
+
+    @property
     def own_message_count(self) -> int:
         return self.message_count - (self.fork_point or 0)
 

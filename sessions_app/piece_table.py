@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sessions_app import bodies, search_index
+from sessions_app import bodies, gate, search_index
 from sessions_app.databases import connection, execute
 from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
@@ -30,7 +30,7 @@ _WINDOW = (
     " LEFT JOIN forklore_message message ON message.strand_id = piece.strand_id"
     " AND message.position >= piece.start AND message.position < COALESCE(piece.stop, session.message_count)"
     " AND message.position >= %s AND message.position < %s"
-    " WHERE session.id = %s AND session.trashed_at IS NULL ORDER BY piece.start, message.position"
+    " WHERE session.id = %s AND session.trashed_at IS NULL{} ORDER BY piece.start, message.position"
 )
 
 
@@ -107,7 +107,8 @@ def window(session: UUID, start: int, stop: int | None) -> list[str] | None:
     One statement, for on PostgreSQL the way to the server and back is most of what a window takes.
     """
     bounds = [min(start, END), END if stop is None else min(stop, END)]
-    found = execute(_WINDOW, [*bounds, key(session)]).fetchall()
+    sight, parameters = gate.condition("session.project_id")
+    found = execute(_WINDOW.format(sight), [*bounds, key(session), *parameters]).fetchall()
     return [body for (body,) in found if body is not None] if found else None
 
 

@@ -12,6 +12,8 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, Lower
 
+from sessions_app import actors, gate
+from sessions_app.actors import NOBODY, Actor, Role
 from sessions_app.databases import connection
 
 if TYPE_CHECKING:
@@ -23,15 +25,30 @@ RUNNING = timedelta(minutes=2)  # since the last write; an agent that says nothi
 _ROOTS = """WITH RECURSIVE up(id, ancestor, parent) AS (
     SELECT id, id, parent_id FROM forklore_session WHERE id IN ({})
     UNION ALL
-    SELECT up.id, session.id, session.parent_id FROM up JOIN forklore_session session ON session.id = up.parent
-) SELECT id, ancestor FROM up WHERE parent IS NULL"""
+    SELECT up.id, session.id, session.parent_id FROM up JOIN forklore_session session ON session.id = up.parent{}
+) SELECT id, ancestor FROM up WHERE parent IS NULL{}"""
+_OR_HIDDEN = " OR NOT EXISTS (SELECT 1 FROM forklore_session above WHERE above.id = up.parent{})"
 _UNDER = """WITH RECURSIVE under(id) AS (
-    SELECT id FROM forklore_session WHERE id >= %s AND id <= %s
-    UNION SELECT child.id FROM forklore_session child JOIN under ON child.parent_id = under.id
+    SELECT id FROM forklore_session WHERE id >= %s AND id <= %s{}
+    UNION SELECT child.id FROM forklore_session child JOIN under ON child.parent_id = under.id{}
 ) SELECT id FROM under"""
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
+    def visible_to(self, actor: Actor | None) -> ProjectQuerySet:
+        """Those that somebody may look into; nobody may look into any."""
+        found = gate.projects(actor or NOBODY)
+        return self.filter(pk__in=RawSQL(*found)) if found else self  # noqa: S611 constants and integers
+
+    def visible(self) -> ProjectQuerySet:
+        """Those that the actor of this context may look into, and without one all."""
+        return self.visible_to(actor) if (actor := actors.current()) else self
+
+    def with_role(self, role: Role) -> ProjectQuerySet:
+        """Those in which the actor of this context has at least that role."""
+        found = gate.projects(actors.current(), role)
+        return self.filter(pk__in=RawSQL(*found)) if found else self  # noqa: S611 constants and integers
+
     def with_figures(self) -> ProjectQuerySet:
         """Adds session_count, fork_count, size_bytes and last_activity (None for an empty project) of live sessions."""
         live = Q(sessions__trashed_at__isnull=True)
@@ -66,6 +83,29 @@ class ProjectQuerySet(models.QuerySet["Project"]):
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
+    """What a question asks of other sessions, such as a count of forks, it asks of those that the actor may see."""
+
+    def visible_to(self, actor: Actor | None) -> SessionQuerySet:
+        """Those that somebody may look into, each without its parent if that is not one of them."""
+        found = gate.projects(actor or NOBODY)
+        if found is None:
+            return self
+        visible = self._of(found)
+        parents = SessionQuerySet(self.model)._of(found).filter(pk=OuterRef("parent"))
+        hidden = Q(parent__isnull=False) & ~Exists(parents)
+        return visible.annotate(parent_hidden=hidden)  # type: ignore[no-redef]  # the model takes note of it
+
+    def visible(self) -> SessionQuerySet:
+        """Those that the actor of this context may look into, and without one all."""
+        return self.visible_to(actor) if (actor := actors.current()) else self
+
+    def _of(self, projects: gate.Condition) -> SessionQuerySet:
+        return self.filter(project__in=RawSQL(*projects))  # noqa: S611 constants and integers
+
+    def _in_sight(self) -> SessionQuerySet:
+        found = gate.projects(actors.current())
+        return self if found is None else self._of(found)
+
     def live(self) -> SessionQuerySet:
         return self.filter(LIVE)
 
@@ -94,15 +134,20 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Sessions whose id starts with the hex digits, and all that descend from them."""
         native = connection().features.has_native_uuid_field
         bounds = [id if native else id.hex for id in _range_of(prefix)]
-        return self.filter(pk__in=RawSQL(_UNDER, bounds))  # noqa: S611 constant
+        first, parameters = gate.condition("project_id")
+        below, _ = gate.condition("child.project_id")
+        return self.filter(pk__in=RawSQL(_UNDER.format(first, below), [*bounds, *parameters, *parameters]))  # noqa: S611
 
     def roots_of(self, ids: Iterable[UUID]) -> dict[UUID, UUID]:
-        """The root of the lineage of each of these sessions, trashed ones too."""
+        """The first session in the lineage of each of these that leads to it in plain sight, trashed ones too."""
         keys = [id if connection().features.has_native_uuid_field else id.hex for id in ids]
         if not keys:
             return {}
+        up, parameters = gate.condition("session.project_id")
+        hidden = _OR_HIDDEN.format(gate.condition("above.project_id")[0]) if up else ""
+        statement = _ROOTS.format(", ".join(["%s"] * len(keys)), up, hidden)
         with connection().cursor() as cursor:
-            cursor.execute(_ROOTS.format(", ".join(["%s"] * len(keys))), keys)
+            cursor.execute(statement, [*keys, *parameters, *parameters])
             return {_uuid(id): _uuid(root) for id, root in cursor.fetchall()}
 
     def pinned(self) -> SessionQuerySet:
@@ -115,14 +160,21 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(updated_at__gt=now - RUNNING)
 
     def roots(self) -> SessionQuerySet:
-        return self.filter(parent__isnull=True)
+        """Those without a parent that can be seen."""
+        parents = SessionQuerySet(self.model)._in_sight().filter(pk=OuterRef("parent"))
+        return self.filter(parent__isnull=True) if _sees_all() else self.exclude(Exists(parents))
 
     def related_as(self, relation: str) -> SessionQuerySet:
-        return self.filter(relation=relation)
+        """To a parent that can be seen."""
+        parents = SessionQuerySet(self.model)._in_sight().filter(pk=OuterRef("parent"))
+        related = self.filter(relation=relation)
+        return related if _sees_all() else related.filter(Exists(parents))
 
     def with_forks(self) -> SessionQuerySet:
         """Those that a live session was forked from; sub-agents are no forks."""
-        forks = SessionQuerySet(self.model).live().filter(parent=OuterRef("pk")).exclude(relation="subagent")
+        forks = (
+            SessionQuerySet(self.model)._in_sight().live().filter(parent=OuterRef("pk")).exclude(relation="subagent")
+        )
         return self.filter(Exists(forks))
 
     def tagged(self, name: str) -> SessionQuerySet:
@@ -137,7 +189,13 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def with_fork_count(self) -> SessionQuerySet:
         """Adds fork_count: live children of any relation but sub-agents."""
-        forks = SessionQuerySet(self.model).live().filter(parent=models.OuterRef("pk")).exclude(relation="subagent")
+        forks = (
+            SessionQuerySet(self.model)
+            ._in_sight()
+            .live()
+            .filter(parent=models.OuterRef("pk"))
+            .exclude(relation="subagent")
+        )
         count = forks.order_by().values("parent").annotate(number=Count("*")).values("number")
         return self.annotate(fork_count=Coalesce(models.Subquery(count), Value(0)))
 
@@ -180,6 +238,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Sessions, bytes and last activity of each project that has any, by its key."""
         rows = self.order_by().values_list("project").annotate(Count("pk"), Sum("size_bytes"), Max("updated_at"))
         return {project: tuple(figures) for project, *figures in rows}
+
+
+def _sees_all() -> bool:
+    return gate.projects(actors.current()) is None
 
 
 def _uuid(value: UUID | str) -> UUID:

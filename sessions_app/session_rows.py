@@ -10,28 +10,32 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from django.db import transaction
 
-from sessions_app import bodies, piece_table, search_index
+from sessions_app import actors, bodies, gate, piece_table, search_index
+from sessions_app.actors import Role
 from sessions_app.databases import connection, current, execute
-from sessions_app.errors import SessionNotFound, VersionConflict
+from sessions_app.errors import NotAllowed, SessionNotFound, StoreError, VersionConflict
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
 from sessions_app.records import Message, Relation, SessionRecord, TitleSource
 from sessions_app.titles import UNTITLED, derived_title
 
 TICK = timedelta(microseconds=1)  # the least that both databases tell apart
+Where = Literal["store", "trash", "either"]
+PLACES = {"store": " AND trashed_at IS NULL", "trash": " AND trashed_at IS NOT NULL", "either": ""}
 LINEAGE_LOCK = 0x466F726B  # any number that nobody else locks
 
 _COLUMNS = (
-    "session.id, session.project_id, project.name, session.parent_id, session.relation, session.relation_inferred,"
+    "session.id, session.project_id, project.name, {}, session.relation, session.relation_inferred,"
     " session.fork_point, session.title, session.title_source, session.agent, session.turns, session.version,"
     " session.created_at, session.updated_at, session.message_count, session.tail_digest, session.size_bytes,"
     " session.prompt_count, session.first_prompt, session.strand_id"
 )
+_VISIBLE_PARENT = "(SELECT parent.id FROM forklore_session parent WHERE parent.id = session.parent_id{})"  # or NULL
 _FROM = " FROM forklore_session session JOIN forklore_project project ON project.id = session.project_id"
 
 
@@ -132,7 +136,13 @@ def one_lineage_change_at_a_time() -> None:
 
 
 def project_id(name: str) -> int:
-    """The row of a project, made when missing."""
+    """The row of a project to write in, made when missing. Raises NotAllowed."""
+    id = _project_id(name)
+    gate.check_role_in(id, name, Role.WRITER)  # of a new one too: if that is refused, it goes with the transaction
+    return id
+
+
+def _project_id(name: str) -> int:
     with connection().cursor() as cursor:
         cursor.execute("SELECT id FROM forklore_project WHERE name = %s", [name])
         if found := cursor.fetchone():
@@ -145,26 +155,55 @@ def project_id(name: str) -> int:
         return cursor.fetchone()[0]
 
 
-def locked(id: UUID, expected_version: int | None = None, *, where: str = "store", share: bool = False) -> SessionRow:
+def locked(
+    id: UUID,
+    expected_version: int | None = None,
+    *,
+    where: Where = "store",
+    share: bool = False,
+    needs: Role = Role.WRITER,
+) -> SessionRow:
     """The row of a session, kept from other writers until the end of the transaction.
 
-    `where` is "store" for live sessions, "trash", or "either"; `share` lets other transactions share it too.
-    Raises SessionNotFound and VersionConflict.
+    `share` lets other transactions share it too; `needs` is the role in its project that the deed takes.
+    Raises SessionNotFound, NotAllowed and VersionConflict.
     """
     lock = f" FOR {'SHARE' if share else 'UPDATE'} OF session" if connection().features.has_select_for_update else ""
-    condition = {"store": " AND session.trashed_at IS NULL", "trash": " AND session.trashed_at IS NOT NULL"}
-    found = _select("session.id = %s" + condition.get(where, ""), [key(id)], lock)
+    sight, parameters = gate.condition("session.project_id", needs)
+    found = _select("session.parent_id", f"session.id = %s{PLACES[where]}{sight}{lock}", [key(id), *parameters])
     if not found:
-        raise SessionNotFound(id, "trash" if where == "trash" else "store")
+        raise refusal(id, where, needs)
     if expected_version is not None and found[0].version != expected_version:
         raise VersionConflict(id, expected_version, found[0].version)
     return found[0]
 
 
+def refusal(id: UUID, where: Where, needs: Role) -> StoreError:
+    """Why nothing was done to a session: it is not there, or cannot be seen, or may only be read."""
+    sight, parameters = gate.condition("session.project_id")
+    statement = f"SELECT 1 FROM forklore_session session WHERE id = %s{PLACES[where]}{sight}"  # noqa: S608
+    limited = gate.projects(actors.current(), needs) is not None
+    if limited and execute(statement, [key(id), *parameters]).fetchone():
+        return NotAllowed(f"You may read session {id}; this takes a {needs.name.lower()} of its project.")
+    return SessionNotFound(id, "trash" if where == "trash" else "store")
+
+
 def live(condition: str, parameters: Sequence[Any], limit: int) -> list[SessionRow]:
-    """Sessions that are not in the trash, most recently updated first, ties by id. `condition` is a constant."""
-    order = " ORDER BY session.updated_at DESC, session.id LIMIT %s"
-    return _select(f"session.trashed_at IS NULL AND {condition}", [*parameters, limit], order)
+    """Sessions that are not in the trash, most recently updated first, ties by id. `condition` is a constant.
+
+    Those that the actor may see, each without its parent if that is not one of them.
+    """
+    sight, projects = gate.condition("session.project_id")
+    end = "ORDER BY session.updated_at DESC, session.id LIMIT %s"
+    statement = f"session.trashed_at IS NULL AND {condition}{sight} {end}"
+    if not sight:
+        return _select("session.parent_id", statement, [*parameters, limit])
+    parent = _VISIBLE_PARENT.format(gate.condition("parent.project_id")[0])
+    found = _select(parent, statement, [*projects, *parameters, *projects, limit])
+    for row in found:
+        if row.parent_id is None:
+            row.relation = row.fork_point = None
+    return found
 
 
 def ancestors(id: UUID) -> list[UUID]:
@@ -205,6 +244,14 @@ def save(row: SessionRow) -> None:
         search_index.set_title(key(row.id), row.title)
 
 
+def change_one(id: UUID, values: str, parameters: Sequence[Any], *, where: Where = "store") -> None:
+    """Change columns of a session without reading it, by a writer. Raises SessionNotFound and NotAllowed."""
+    sight, projects = gate.condition("project_id", Role.WRITER)
+    statement = f"UPDATE forklore_session SET {values} WHERE id = %s{PLACES[where]}{sight}"  # noqa: S608 constants
+    if not execute(statement, [*parameters, key(id), *projects]).rowcount:
+        raise refusal(id, where, Role.WRITER)
+
+
 def save_parent(row: SessionRow) -> None:
     _update(
         row,
@@ -242,8 +289,8 @@ def _changing(row: SessionRow) -> dict[str, Any]:
     }
 
 
-def _select(condition: str, parameters: Sequence[Any], end: str) -> list[SessionRow]:
-    found = execute(f"SELECT {_COLUMNS}{_FROM} WHERE {condition}{end}", parameters)
+def _select(parent: str, condition: str, parameters: Sequence[Any]) -> list[SessionRow]:
+    found = execute(f"SELECT {_COLUMNS.format(parent)}{_FROM} WHERE {condition}", parameters)
     return [_row(values) for values in found.fetchall()]
 
 

@@ -2,6 +2,9 @@
 
 Every function is one transaction on the current database (databases.py), takes and returns records, and either does
 all of what it says or raises a StoreError and changes nothing. async_store.py has the same functions, awaitable.
+
+Each answers as the actor of the context may know and do (actors.acting, decision 0008): what it may not see is not
+found, what it may see and yet not do raises NotAllowed. Code that opened the database by itself has no actor.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from django.conf import settings
 
 from sessions_app import (
     bodies,
+    gate,
     grammar,
     labels,
     piece_table,
@@ -25,6 +29,8 @@ from sessions_app import (
     transcript_rows,
 )
 from sessions_app import search as searching
+from sessions_app.access import audit
+from sessions_app.actors import Role
 from sessions_app.databases import connection, current
 from sessions_app.errors import InvalidLineage, InvalidProject, InvalidQuery, SessionNotFound
 from sessions_app.piece_table import Tail, key
@@ -47,6 +53,7 @@ from sessions_app.titles import check_agent, check_project, clean_tag, clean_tit
 
 PROMPT_LENGTH = 200  # characters
 TURNS_LIMIT = 2**31 - 1  # what both databases keep
+IMPORTING = "import sessions"
 LIMIT = 2**31 - 1  # rows; more than any list has
 
 
@@ -85,7 +92,7 @@ def fork(project: str, parent: UUID, messages: Sequence[Message], turns: int) ->
     encoded = _encoded(messages)
     digests = bodies.chain(b"", encoded)
     with writing():
-        origin = session_rows.locked(parent, share=True)
+        origin = session_rows.locked(parent, share=True, needs=Role.VIEWER)
         shared = piece_table.common_prefix(origin.tail, digests)
         added = _verified(messages, encoded, shared)
         row = _child(origin, shared, "fork", project)
@@ -106,7 +113,7 @@ def fork_at(parent: UUID, position: int, project: str | None = None) -> SessionR
     if project is not None:
         check_project(project)
     with writing():
-        origin = session_rows.locked(parent, share=True)
+        origin = session_rows.locked(parent, share=True, needs=Role.VIEWER)
         row = _child(origin, _position_within(origin, position), "fork", project)
         session_rows.insert(row)
     return row.record([])
@@ -156,12 +163,9 @@ def rename(id: UUID, title: str) -> None:
     """
     cleaned = clean_title(title)
     with writing():
-        _change_one(
-            "UPDATE forklore_session SET title = %s, title_source = 'user' WHERE id = %s AND trashed_at IS NULL",
-            [cleaned, key(id)],
-            SessionNotFound(id),
-        )
+        session_rows.change_one(id, "title = %s, title_source = 'user'", [cleaned])
         search_index.set_title(key(id), cleaned)
+        audit.append("renamed", "session", id)
 
 
 def pin(id: UUID) -> None:
@@ -205,20 +209,16 @@ def untag(id: UUID, name: str) -> None:
 
 def delete(id: UUID) -> None:
     """Move a session to the trash, from where `restore` brings it back. Its forks live on. Raises SessionNotFound."""
-    _change_one(
-        "UPDATE forklore_session SET trashed_at = %s WHERE id = %s AND trashed_at IS NULL",
-        [session_rows.moment_for_database(now()), key(id)],
-        SessionNotFound(id),
-    )
+    with writing():
+        session_rows.change_one(id, "trashed_at = %s", [session_rows.moment_for_database(now())])
+        audit.append("deleted", "session", id)
 
 
 def restore(id: UUID) -> None:
     """Take a session out of the trash, as it was. Raises SessionNotFound if it is not there."""
-    _change_one(
-        "UPDATE forklore_session SET trashed_at = NULL WHERE id = %s AND trashed_at IS NOT NULL",
-        [key(id)],
-        SessionNotFound(id, "trash"),
-    )
+    with writing():
+        session_rows.change_one(id, "trashed_at = NULL", [], where="trash")
+        audit.append("restored", "session", id)
 
 
 def purge(id: UUID) -> None:
@@ -228,7 +228,7 @@ def purge(id: UUID) -> None:
     """
     with writing():
         session_rows.one_lineage_change_at_a_time()
-        row = session_rows.locked(id, where="trash")
+        row = session_rows.locked(id, where="trash", needs=Role.MAINTAINER)
         _leave_children_to_parent(row)
         shown = row.pieces()
         piece_table.forget(id)
@@ -238,6 +238,7 @@ def purge(id: UUID) -> None:
             cursor.execute("DELETE FROM forklore_session WHERE id = %s", [key(id)])
         search_index.drop_title(key(id))
         piece_table.drop_unneeded(shown)
+        audit.append("purged", "session", id)
 
 
 # Reading
@@ -347,6 +348,7 @@ def find(id: UUID, query: str) -> list[int]:
 
 def tidy(written: int) -> None:
     """Make search as fast as it can be after `written` messages came in; worth it after an import, not after a turn."""
+    gate.check_over_all("tidy the search index")
     search_rebuild.tidy(written)
 
 
@@ -358,6 +360,7 @@ def import_state(origin: Origin) -> tuple[UUID, ImportState] | None:
 
     Raises SessionPurged if somebody removed the session for good.
     """
+    gate.check_over_all(IMPORTING)
     found = transcript_rows.find(origin)
     return (found.session, found.state) if found else None
 
@@ -368,6 +371,7 @@ def import_batch(origin: Origin, batch: ImportBatch, *, agent: str) -> SessionRe
     Children that waited for this session are linked to it. The record comes without messages. Raises SessionPurged,
     InvalidProject, InvalidAgent, InvalidMessage, MessageTooLarge.
     """
+    gate.check_over_all(IMPORTING)
     check_project(batch.project)
     check_agent(agent)
     added = _verified(batch.messages, _encoded(batch.messages))
@@ -392,6 +396,7 @@ def link_parent(child: Origin, link: ParentLink) -> bool:
     What waits is linked by the batch that brings the parent, or enough of it. Saying the same again changes nothing.
     Raises InvalidLineage for a child that was not imported, or that would be its own ancestor.
     """
+    gate.check_over_all(IMPORTING)
     with writing():
         session_rows.one_lineage_change_at_a_time()
         linked = _link(child, link)
@@ -403,6 +408,7 @@ def link_parent(child: Origin, link: ParentLink) -> bool:
 def archive_before_rewrite(origin: Origin) -> UUID | None:
     """Keep the present messages of an imported session as a child, at no cost, before its file's new state replaces
     them; the child's id, or None if there is nothing to keep."""
+    gate.check_over_all(IMPORTING)
     with writing():
         known = transcript_rows.find(origin)
         row = session_rows.locked(known.session, where="either") if known else None
@@ -493,13 +499,6 @@ def _extend(row: SessionRow, kept: int, messages: Sequence[Message], added: Sequ
     row.turns = row.turns if turns is None else turns
     row.touch(now())
     session_rows.save(row)
-
-
-def _change_one(statement: str, parameters: Sequence[Any], error: Exception) -> None:
-    with writing(), connection().cursor() as cursor:
-        cursor.execute(statement, parameters)
-        if not cursor.rowcount:
-            raise error
 
 
 def _leave_children_to_parent(row: SessionRow) -> None:

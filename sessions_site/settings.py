@@ -34,7 +34,7 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *(re.sub(r":\d+$", "", host)
 CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in FORKLORE_HOSTS]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "sessions_app.apps.AdminOfSuperusers",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

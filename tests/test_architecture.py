@@ -67,6 +67,57 @@ def test_a_write_is_recognised(line):
     assert list(writes(tree))
 
 
+DOORS = [
+    path.relative_to(APP) for name in ("web", "api", "templatetags") for path in sorted((APP / name).rglob("*.py"))
+]
+
+
+def unguarded(tree: ast.AST) -> Iterator[str]:
+    """Questions about sessions or projects that do not say who asks; those of an instance's relations cannot."""
+    guarded = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and "visible" in node.attr}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and id(node) not in guarded:
+            of_all = node.attr in ("objects", "_default_manager", "_base_manager")
+            named = of_all and ast.unparse(node.value).rpartition(".")[2] in ("Session", "Project")
+            if named or (node.attr in ("sessions", "children") and node in asked(tree)):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
+def asked(tree: ast.AST) -> list[ast.expr]:
+    """What is used as a manager: found.sessions in found.sessions.live()."""
+    calls = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [function.value for function in calls if isinstance(function, ast.Attribute)]
+
+
+@pytest.mark.parametrize("path", DOORS, ids=str)
+def test_every_door_says_who_asks(path):
+    assert list(unguarded(ast.parse((APP / path).read_text()))) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Session.objects.all()",
+        "Session.objects.live().visible()",
+        "models.Project.objects.filter(name=name)",
+        "get_object_or_404(Session.objects.live(), pk=id)",
+        "found.sessions.live()",
+        "session.children.count()",
+        "list(Session._default_manager.all())",
+    ],
+)
+def test_a_door_that_does_not_say_who_asks_is_recognised(line):
+    assert list(unguarded(ast.parse(line)))
+    assert not list(unguarded(ast.parse("Session.objects.visible_to(request.actor).live()")))
+
+
+def test_no_template_asks_for_sessions():
+    templates = (CHECKOUT / "templates").rglob("*.html")
+    assert [
+        path for path in templates if re.search(r"\.(sessions|children)\.(all|count|first)", path.read_text())
+    ] == []
+
+
 NO_OPERATION = {"now"}  # the clock, which tests set
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 
-from sessions_app import piece_table, session_rows
+from sessions_app import gate, piece_table, session_rows
 from sessions_app.databases import connection, current, execute
 from sessions_app.piece_table import Piece
 from sessions_app.search.candidates import Candidates
@@ -148,13 +148,14 @@ def facts_of(keys: set[Any]) -> dict[Any, tuple[UUID, str, str, datetime, int]]:
 
 
 def stops_on(strands: Iterable[int]) -> dict[int, list[int]]:
-    """By strand: where the pieces of live sessions on it end."""
+    """By strand: where the pieces of live sessions on it end that the actor may see."""
+    sight, projects = gate.condition("session.project_id")
     stops: dict[int, list[int]] = {strand: [] for strand in strands}
     found = execute(
         "SELECT piece.strand_id, COALESCE(piece.stop, session.message_count) FROM forklore_piece piece"  # noqa: S608
         " JOIN forklore_session session ON session.id = piece.session_id"
-        f" WHERE piece.strand_id {_among()} AND session.trashed_at IS NULL",
-        [_numbers(stops)],
+        f" WHERE piece.strand_id {_among()} AND session.trashed_at IS NULL{sight}",
+        [_numbers(stops), *projects],
     )
     for strand, stop in found.fetchall():
         stops[strand].append(stop)
@@ -162,14 +163,15 @@ def stops_on(strands: Iterable[int]) -> dict[int, list[int]]:
 
 
 def sharing(id: UUID, position: int) -> list[UUID]:
-    """The other live sessions that show that very message of a session."""
+    """The other live sessions that show that very message of a session, of those that the actor may see."""
+    sight, projects = gate.condition("holder.project_id")
     found = execute(
-        "SELECT other.session_id FROM forklore_piece own JOIN forklore_session session ON session.id = own.session_id"
+        "SELECT other.session_id FROM forklore_piece own JOIN forklore_session session ON session.id = own.session_id"  # noqa: S608
         " JOIN forklore_piece other ON other.strand_id = own.strand_id AND other.session_id <> own.session_id"
         " JOIN forklore_session holder ON holder.id = other.session_id"
         " WHERE own.session_id = %s AND own.start <= %s AND COALESCE(own.stop, session.message_count) > %s"
-        " AND COALESCE(other.stop, holder.message_count) > %s AND holder.trashed_at IS NULL",
-        [piece_table.key(id), position, position, position],
+        f" AND COALESCE(other.stop, holder.message_count) > %s AND holder.trashed_at IS NULL{sight}",
+        [piece_table.key(id), position, position, position, *projects],
     )
     return [session_rows.uuid_of(key) for (key,) in found.fetchall()]
 
@@ -185,14 +187,15 @@ def newest_stop(strand: int, condition: Condition) -> int:
 
 
 def allowed(filters: Filters) -> Condition:
-    """What the filters say of a session."""
+    """What the filters say of a session, and that the actor may see it."""
+    sight, projects = gate.condition("session.project_id")
     if filters.sessions is None:
-        return "1 = 1", []
+        return f"1 = 1{sight}", projects
     try:
         statement, parameters = filters.sessions.values("pk").query.get_compiler(using=current()).as_sql()
     except EmptyResultSet:
         return "1 = 0", []
-    return f"session.id IN ({statement})", list(parameters)
+    return f"session.id IN ({statement}){sight}", [*parameters, *projects]
 
 
 def older(condition: Condition, updated_at: Any, key: Any, *, with_itself: bool = False) -> Condition:

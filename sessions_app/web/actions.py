@@ -99,7 +99,7 @@ def purge(request: HttpRequest, id: UUID) -> HttpResponse:
 
 
 def _live(id: UUID) -> Session:
-    session = Session.objects.with_fork_count().select_related("project", "parent").filter(pk=id).first()
+    session = Session.objects.visible().with_fork_count().select_related("project", "parent").filter(pk=id).first()
     if session is None:
         raise Http404(f"There is no session {id}.")
     if session.trashed_at:
@@ -108,7 +108,7 @@ def _live(id: UUID) -> Session:
 
 
 def _trashed(id: UUID) -> Session:
-    session = Session.objects.trashed().with_fork_count().select_related("project").filter(pk=id).first()
+    session = Session.objects.visible().trashed().with_fork_count().select_related("project").filter(pk=id).first()
     if session is None:
         raise Http404(f"There is no session {id} in the trash.")
     return session

@@ -75,8 +75,8 @@ def rail(request: HttpRequest, current: Project | None = None) -> dict:
 
 
 def _projects() -> list[Project]:
-    figures = Session.objects.live().figures_by_project()
-    projects = list(Project.objects.all())
+    figures = Session.objects.visible().live().figures_by_project()
+    projects = list(Project.objects.visible().all())
     for project in projects:
         project.session_count, project.size_bytes, project.last_activity = figures.get(project.pk, (0, 0, None))
     return projects

@@ -60,7 +60,7 @@ def figures(id: UUID, text: str, at: int | None) -> Figures:
 @require_safe
 def find(request: HttpRequest, id: UUID) -> HttpResponse:
     """The figures for the box, or without htmx the page of the next match."""
-    session = get_object_or_404(Session.objects.live(), pk=id)
+    session = get_object_or_404(Session.objects.visible().live(), pk=id)
     form = FindForm(request.GET)
     if not form.is_valid():
         raise BadRequest(next(iter(form.errors.values()))[0])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+
 from django.contrib import messages
 from django.core.management import CommandError, call_command
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import reswap, retarget
 
+from sessions_app import gate
 from sessions_app.integrations.discovery import discover
 from sessions_app.models import Session
 from sessions_app.web import import_run
@@ -18,7 +22,19 @@ from sessions_app.web.formats import duration_text
 SKIPPED_SHOWN = 100  # files named in a summary
 
 
+def over_all(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """For views that read this machine's disk, or tell of it."""
+
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        gate.check_over_all("import sessions")
+        return view(request)
+
+    return answer
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
+@over_all
 def page(request: HttpRequest) -> HttpResponse:
     """What was found and how the last run went; POST starts a run and watches it."""
     if request.method == "POST":
@@ -37,6 +53,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@over_all
 def cancel(request: HttpRequest) -> HttpResponse:
     run = import_run.current()
     if run:
@@ -45,6 +62,7 @@ def cancel(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
+@over_all
 def demo(request: HttpRequest) -> HttpResponse:
     try:
         call_command("demo", verbosity=0)
@@ -61,7 +79,7 @@ def found() -> dict:
         "places": places,
         "files": sum(place.files for place in places),
         "size": sum(place.bytes for place in places),
-        "is_empty": not Session.objects.exists(),  # with the trash
+        "is_empty": not Session.objects.visible().exists(),  # with the trash
     }
 
 

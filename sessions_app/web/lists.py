@@ -114,15 +114,16 @@ class Listing:
     more: int  # sessions on it
     by_age: bool  # newest first
     parent: Session | None
+    may_import: bool  # whether to offer it
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    listing = list_of(request, Session.objects.live())
+    listing = list_of(request, Session.objects.visible().live())
     if wants_fragment(request):
         return render(request, "sessions/rows.html", {"listing": listing})
     context = {"listing": listing, "place": "sessions"}
-    if not listing.total and not listing.parent and not Session.objects.exists():
+    if listing.may_import and not listing.total and not listing.parent and not Session.objects.visible().exists():
         context["first_run"] = imports.found()
     return render(request, "sessions/home.html", context | rail(request))
 
@@ -133,7 +134,7 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet) -> Listing:
     if not form.is_valid():
         raise BadRequest(next(iter(form.errors.values()))[0])
     wish = form.cleaned_data
-    parent = get_object_or_404(Session.objects.live(), pk=wish["of"]) if wish["of"] else None
+    parent = get_object_or_404(Session.objects.visible().live(), pk=wish["of"]) if wish["of"] else None
     if parent:
         sessions = sessions.children_of(parent.pk)
     figures = sessions.figures()
@@ -152,6 +153,7 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet) -> Listing:
         more=PAGE_LENGTH,
         by_age=wish["sort"] == ("updated", True),
         parent=parent,
+        may_import=request.actor.may("admin"),  # type: ignore[attr-defined]  # by FindActor
     )
 
 
@@ -162,7 +164,7 @@ def _page(request: HttpRequest, sessions: SessionQuerySet, wish: dict) -> tuple[
         rows = rows.following(wish["after"].value, wish["after"].id, descending)
     # First the ids: SQLite counts the forks of every row that it sorts, not only of those that a page shows.
     ids = list(rows.values_list("pk", flat=True)[: PAGE_LENGTH + 1])
-    found = Session.objects.filter(pk__in=ids).with_fork_count().select_related("project", "parent")
+    found = Session.objects.visible().filter(pk__in=ids).with_fork_count().select_related("project", "parent")
     page = list(found.sorted_by(SORTS[word][0], descending))
     if len(page) <= PAGE_LENGTH:
         return page, ""

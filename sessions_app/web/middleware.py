@@ -5,20 +5,43 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.deprecation import MiddlewareMixin
+from django.views.defaults import permission_denied
 
 from sessions_app.access import finding
+from sessions_app.actors import NOBODY, acting
+from sessions_app.errors import NotAllowed
 from sessions_app.web import enter
 
 READING = ("GET", "HEAD", "OPTIONS")
 
 
 class FindActor(MiddlewareMixin):
-    """Sets request.actor: an Actor for every view but those few that let somebody in, which may find None."""
+    """Sets request.actor, whom the store obeys while the request is served.
+
+    It is an Actor for every view but those few that let somebody in, which may find None; to the store that is nobody.
+    """
+
+    def __call__(self, request: Any) -> Any:
+        if iscoroutinefunction(self):
+            return self.__acall__(request)
+        refusal = self.process_request(request)
+        with acting(request.actor or NOBODY):
+            return refusal or self.get_response(request)
+
+    async def __acall__(self, request: Any) -> HttpResponseBase:
+        refusal = await sync_to_async(self.process_request, thread_sensitive=True)(request)
+        with acting(request.actor or NOBODY):
+            return refusal or await self.get_response(request)  # type: ignore[misc]  # async where this is
+
+    def process_exception(self, request: Any, error: Exception) -> HttpResponseBase | None:
+        """What somebody may see and yet not do is refused in the store's own sentence."""
+        return permission_denied(request, error) if isinstance(error, NotAllowed) else None
 
     def process_request(self, request: Any) -> HttpResponse | None:
         request.actor = finding.find(

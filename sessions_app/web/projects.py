@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from sessions_app.models import Project
+from sessions_app.models import Project, Session
 from sessions_app.querysets import ProjectQuerySet
 from sessions_app.web.context import Choice, address, rail, wants_fragment
 from sessions_app.web.lists import list_of
@@ -34,11 +34,11 @@ def projects(request: HttpRequest) -> HttpResponse:
     form.is_valid()  # a wish that is none is passed over
     wish = form.cleaned_data
     sort = wish.get("sort") or "activity"
-    found = ORDERS[sort][1](Project.objects.with_figures().named_like(wish.get("q", "")))
+    found = ORDERS[sort][1](Project.objects.visible().with_figures().named_like(wish.get("q", "")))
     context = {
         "found": list(found if wish.get("all") else found[:LONGEST_PAGE]),
-        "found_count": Project.objects.named_like(wish.get("q", "")).count(),
-        "project_count": Project.objects.count(),
+        "found_count": Project.objects.visible().named_like(wish.get("q", "")).count(),
+        "project_count": Project.objects.visible().count(),
         "columns": [Choice(label, address(request, sort=word), word == sort) for word, (label, _) in ORDERS.items()],
         "sort": sort,
         "query": wish.get("q", ""),
@@ -50,10 +50,10 @@ def projects(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def project(request: HttpRequest, name: str) -> HttpResponse:
-    found = Project.objects.filter(name=name).first() if "\0" not in name else None
+    found = Project.objects.visible().filter(name=name).first() if "\0" not in name else None
     if found is None:
         raise Http404(f"There is no project {name!r}.")
-    listing = list_of(request, found.sessions.live())
+    listing = list_of(request, Session.objects.visible().of_projects([found.pk]).live())
     if wants_fragment(request):
         return render(request, "sessions/rows.html", {"listing": listing})
     context = {"listing": listing, "project": found, "place": "projects"}

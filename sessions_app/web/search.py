@@ -169,10 +169,10 @@ def _also(request: HttpRequest, query: Query, place: str) -> HttpResponse:
     """The other sessions that show a message: those that were forked behind it."""
     try:
         id, position = place.split("~")
-        session = get_object_or_404(Session.objects.live().select_related("project"), pk=UUID(id))
+        session = get_object_or_404(Session.objects.visible().live().select_related("project"), pk=UUID(id))
         at = _position(position)
     except (ValueError, OverflowError):
         raise BadRequest("There is no such message.") from None
-    others = Session.objects.live().filter(pk__in=sharing(session.pk, at)).newest_first()
+    others = Session.objects.visible().live().filter(pk__in=sharing(session.pk, at)).newest_first()
     context = {"session": session, "position": at, "others": others, "text": query.text, "place": "search"}
     return render(request, "search/_also.html" if wants_fragment(request) else "search/also.html", context)

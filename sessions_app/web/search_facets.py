@@ -78,7 +78,7 @@ def _hits(source: str) -> tuple[list[SearchHit], bool]:
 
 
 def _facet(query: Query, dimension: _Dimension, own: list[Condition], hits: list[SearchHit], partial: bool) -> Facet:
-    sessions = Session.objects.select_related("project").in_bulk({hit.id for hit in hits})
+    sessions = Session.objects.visible().select_related("project").in_bulk({hit.id for hit in hits})
     counts = Counter(
         _as_chosen(query, own, word)
         for hit in hits

@@ -53,9 +53,9 @@ class Group:
 
 def groups(hits: Sequence[SearchHit], text: str, *, whole: bool) -> list[Group]:
     """Lineages in the order of their newest hit; `whole` if there are no hits but these."""
-    roots = Session.objects.roots_of({hit.id for hit in hits})
+    roots = Session.objects.visible().roots_of({hit.id for hit in hits})
     wanted = {hit.id for hit in hits} | set(roots.values())
-    sessions = Session.objects.live().select_related("project").in_bulk(wanted)
+    sessions = Session.objects.visible().live().select_related("project").in_bulk(wanted)
     found: dict[object, Group] = {}
     for hit in hits:
         session = sessions.get(hit.id)

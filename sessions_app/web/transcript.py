@@ -50,7 +50,9 @@ def prefix(request: HttpRequest, prefix: str) -> HttpResponse:
     digits = prefix.replace("-", "")
     if len(digits) < PREFIX_LENGTH:
         return _missing(request, f"A shortened id has at least {PREFIX_LENGTH} digits; “{prefix}” has {len(digits)}.")
-    found = Session.objects.live().with_id_prefix(digits).select_related("project").newest_first()[: CHOICES + 1]
+    found = (
+        Session.objects.visible().live().with_id_prefix(digits).select_related("project").newest_first()[: CHOICES + 1]
+    )
     if len(found) == 1:
         return redirect("web:session", found[0].pk)
     if not found:
@@ -73,7 +75,9 @@ def fork(request: HttpRequest, id: UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, id: UUID, target: int | None) -> HttpResponse:
-    shown_session = Session.objects.with_fork_count().select_related("project", "parent").filter(pk=id).first()
+    shown_session = (
+        Session.objects.visible().with_fork_count().select_related("project", "parent").filter(pk=id).first()
+    )
     if shown_session is None:
         return _missing(request, f"There is no session {id}.")
     if shown_session.trashed_at:
@@ -128,7 +132,7 @@ def _range(shown_session: Session, target: int | None, start: int | None, stop: 
 
 
 def _head_context(shown_session: Session, context: dict[str, Any], target: int | None) -> dict[str, Any]:
-    children = Session.objects.live().children_of(shown_session.pk).newest_first()
+    children = Session.objects.visible().live().children_of(shown_session.pk).newest_first()
     subagents = children.subagents()
     return {
         "find": find.figures(shown_session.pk, context["query"], target),

@@ -48,6 +48,6 @@ def _read(session: Session, places: list[int]) -> list[tuple[int, str]]:
 
 
 def _forks_by_prompt(session: Session, places: list[int]) -> Counter[int]:
-    children = Session.objects.live().without_subagents().children_of(session.id)
+    children = Session.objects.visible().live().without_subagents().children_of(session.id)
     points = children.filter(fork_point__gt=0).values_list("fork_point", flat=True)[:FORKS_LIMIT]
     return Counter(bisect_right(places, (point or 0) - 1) - 1 for point in points)

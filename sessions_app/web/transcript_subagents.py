@@ -18,7 +18,9 @@ def link_subagents(session: Session, drawn: Sequence[Item | Group]) -> None:
     cards = [(block, block.card) for item in items for block in item.blocks if block.card and block.card.is_subagent]
     if not cards:
         return
-    children = list(Session.objects.live().children_of(session.pk).subagents().select_related("transcript")[:LIMIT])
+    children = list(
+        Session.objects.visible().live().children_of(session.pk).subagents().select_related("transcript")[:LIMIT]
+    )
     for block, card in cards:
         block.subagent = _named(children, card) or _told_the_same(children, card)
 

@@ -119,7 +119,7 @@ def one_entry(id: UUID, position: int) -> Entry | None:
 
 def with_forks(drawn: list[Item | Group], session: Session, shown: Range) -> list[Item | Group]:
     """Hangs the forks that leave in this range on the items they leave after."""
-    children = Session.objects.live().without_subagents().children_of(session.id)
+    children = Session.objects.visible().live().without_subagents().children_of(session.id)
     leaving = list(children.filter(fork_point__gt=shown.start, fork_point__lte=shown.stop).order_by("created_at")[:200])
     starts = [one.position for one in drawn]
     for child in leaving:

@@ -32,7 +32,7 @@ def trash(request: HttpRequest) -> HttpResponse:
     form = TrashForm(request.GET)
     if not form.is_valid():
         raise BadRequest(form.errors["after"][0])
-    trashed, after = Session.objects.trashed(), form.cleaned_data["after"]
+    trashed, after = Session.objects.visible().trashed(), form.cleaned_data["after"]
     rows = trashed.sorted_by("trashed_at", descending=True)
     if after:
         rows = rows.following(after.value, after.id, descending=True)

@@ -183,7 +183,7 @@ def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) ->
     projections = [project(message) for message in messages]
     rows = _rows(tail, messages, encoded, projections)
     _insert(strand, rows)
-    search_index.add(strand, tail.count, projections)
+    search_index.add(strand, tail.count, projections, encoded)
     _move_on(tail, rows)
 
 

@@ -21,6 +21,7 @@ from django.db import DatabaseError
 
 from sessions_app import bodies
 from sessions_app.databases import connection, current
+from sessions_app.first_look import says_otherwise
 from sessions_app.folding import SEPARATOR, document
 from sessions_app.projection import Projection, project, texts_in
 
@@ -30,6 +31,8 @@ AT_ONCE = 32  # documents of one write that are indexed without waiting
 LONG = 200_000  # characters; longer documents do not wait, for every search would read them
 TOO_LONG = 4_000_000  # characters; documents that are not indexed but looked into by every search
 BATCH = 500  # messages read at once
+MARK = "\x1e"  # at the end of a document, behind two separators
+MARKED = SEPARATOR * 2 + MARK  # the trigram of those
 OLDEST_SQLITE = (3, 43, 0)  # the first that deletes from an FTS5 table without content
 
 CREATE_SQLITE = (
@@ -130,12 +133,18 @@ def _mark_incomplete() -> None:
 # Messages
 
 
-def add(strand: int, first: int, projections: Iterable[Projection]) -> None:
-    """Index messages that were put into a strand from the position `first` on."""
+def add(strand: int, first: int, projections: Iterable[Projection], stored: Iterable[bytes]) -> None:
+    """Index messages that were put into a strand from the position `first` on; `stored` are their bodies."""
     if not usable():
         _mark_incomplete()
         return
-    add_documents(strand, [(at, document(texts_in(each))) for at, each in enumerate(projections, first)])
+    add_documents(
+        strand,
+        [
+            (at, message_document(texts_in(each), body))
+            for at, (each, body) in enumerate(zip(projections, stored, strict=True), first)
+        ],
+    )
 
 
 def add_copied(strand: int, start: int, stop: int) -> None:
@@ -146,7 +155,20 @@ def add_copied(strand: int, start: int, stop: int) -> None:
             " ORDER BY position",
             [strand, first, min(first + BATCH, stop)],
         )
-        add(strand, first, [project(bodies.decode(body)) for (body,) in rows])
+        stored = [body.encode() for (body,) in rows]
+        add(strand, first, [project(bodies.decode(body)) for body in stored], stored)
+
+
+def message_document(texts: Iterable[str], body: bytes) -> str:
+    """What is indexed of a message. On SQLite it is marked where its body says otherwise than its texts."""
+    text = document(texts)
+    return text + MARK if connection().vendor == "sqlite" and is_worth(text) and says_otherwise(body) else text
+
+
+def document_of(body: str) -> str:
+    """The same, told from the body."""
+    stored = body.encode()
+    return message_document(texts_in(project(bodies.decode(stored))), stored)
 
 
 def add_documents(strand: int, documents: Sequence[Document]) -> None:

@@ -11,10 +11,8 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from sessions_app import bodies, databases, search_index
+from sessions_app import databases, search_index
 from sessions_app.databases import connection
-from sessions_app.folding import document
-from sessions_app.projection import search_texts
 from sessions_app.search_index import BATCH
 from sessions_app.session_rows import writing
 
@@ -103,7 +101,7 @@ def _index_batch() -> int:
             return 0
         for of, group in by_strand(_locked(rows)):
             indexed = search_index.numbers(of, group[0][0], group[-1][0])
-            documents = [(at, document(search_texts(bodies.decode(body)))) for at, body in group if at not in indexed]
+            documents = [(at, search_index.document_of(body)) for at, body in group if at not in indexed]
             search_index.add_documents(of, documents)
         _execute("UPDATE forklore_searchrebuild SET strand_id = %s, position = %s", rows[-1][:2])
         return len(rows)

@@ -8,8 +8,7 @@ from typing import Any
 
 from sessions_app import bodies, search_index
 from sessions_app.databases import connection
-from sessions_app.folding import document
-from sessions_app.projection import project, search_texts
+from sessions_app.projection import project
 from sessions_app.search_rebuild import by_strand
 from sessions_app.session_rows import snapshot
 
@@ -133,7 +132,7 @@ def _index_problems(progress: Progress | None) -> Iterator[str]:
     yield from _title_problems()
     sample, indexed = _Sample(), 0
     for of, group in _all_messages(progress):
-        documents = {at: document(search_texts(bodies.decode(body))) for at, body in group}
+        documents = {at: search_index.document_of(body) for at, body in group}
         wanted = {at for at, text in documents.items() if search_index.is_worth(text)}
         found = search_index.numbers(of, group[0][0], group[-1][0])
         indexed += len(found)
@@ -186,7 +185,7 @@ def _some_grams() -> set[str]:
             "SELECT body FROM forklore_message WHERE strand_id >= %s ORDER BY strand_id, position LIMIT 1 OFFSET %s",
             [random.randint(0, last), random.randrange(20)],
         )
-        text = document(search_texts(bodies.decode(rows[0][0]))) if rows else ""
+        text = search_index.document_of(rows[0][0]) if rows else ""
         at = random.randrange(max(1, len(text) - 2))
         grams.add(text[at : at + 3])
     return {gram for gram in grams if len(gram) == 3}

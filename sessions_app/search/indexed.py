@@ -15,12 +15,12 @@ from uuid import UUID
 
 from sessions_app import bodies, piece_table, session_rows
 from sessions_app.databases import connection
+from sessions_app.first_look import first_look
 from sessions_app.folding import fold
 from sessions_app.piece_table import END, Piece
 from sessions_app.projection import prompt_text, search_texts
 from sessions_app.records import SearchHit
 from sessions_app.search import rows
-from sessions_app.search.bodies import first_look
 from sessions_app.search.budget import Budget, OutOfTime
 from sessions_app.search.candidates import Candidates, Finder, NoFinder
 from sessions_app.search.filters import ROLES, Filters

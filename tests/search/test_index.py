@@ -44,6 +44,7 @@ def thresholds(request, monkeypatch):
         monkeypatch.setattr(sqlite, "FIRST_READ", 5)
         monkeypatch.setattr(rows, "STEP", 2)
         monkeypatch.setattr(sqlite, "SHOWING", 0)
+        monkeypatch.setattr(sqlite, "MANY", 3)
         monkeypatch.setattr(postgresql, "FIRST_READ", 5)
         monkeypatch.setattr(indexed, "CHUNK", (1, 3))
         monkeypatch.setattr(indexed, "WINDOW", (2, 4))

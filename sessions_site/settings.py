@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "sessions_app.web.middleware.PageOrFragment",
 ]
 ROOT_URLCONF = "sessions_site.urls"
 ASGI_APPLICATION = "sessions_site.asgi.application"

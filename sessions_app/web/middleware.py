@@ -1,4 +1,4 @@
-"""Finds out who asks, before any view and any file, and lets nobody else in."""
+"""Finds out who asks, before any view and any file, and lets nobody else in; and keeps pages from their fragments."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
+from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import permission_denied
 
@@ -68,3 +69,12 @@ class CsrfOfCookies(CsrfViewMiddleware):
         if actor and actor.bearer:
             return None
         return super().process_view(request, callback, callback_args, callback_kwargs)
+
+
+class PageOrFragment(MiddlewareMixin):
+    """A page and its fragment share a URL: without this, going back shows the fragment that the browser kept."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ("HX-Request", "HX-Request-Type", "HX-History-Restore-Request"))
+        return response

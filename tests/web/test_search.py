@@ -146,6 +146,7 @@ class ASearch:
         assert len(groups(answer)) == 1
         assert page(answer).one("title").text == "needle · Search · Forklore"
         assert not page(answer).all("html")
+        assert "HX-Request" in answer["Vary"]
 
     def test_says_that_nothing_was_found(self, visitor, the_store):
         assert "Nothing contains “zebra”." in page(visitor.get("/search/?q=zebra")).one("main").text

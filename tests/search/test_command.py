@@ -36,14 +36,14 @@ class TheCommand:
         code, out, errors = run("needle")
         assert out.splitlines() == [
             f"Where is the needle?  {str(session.id)[:8]}  shop  now",
-            "  #0 user: Where is the needle?",
-            "  #1 assistant: The NEEDLE is here",
+            "  0:user: Where is the needle?",
+            "  1:assistant: The NEEDLE is here",
         ]
         assert (code, errors) == (0, "")
 
     def test_takes_several_words_as_one_text_and_words_of_the_grammar(self, run, session):
         code, out, _ = run("role:assistant", "needle", "is")
-        assert (code, out.count("#")) == (0, 1)
+        assert (code, out.count("\n  ")) == (0, 1)
 
     def test_lists_sessions_without_a_text(self, run, session):
         assert run("project:shop")[1].count(str(session.id)[:8]) == 1
@@ -62,7 +62,7 @@ class TheCommand:
 
     def test_says_that_there_may_be_more(self, run, session):
         code, out, errors = run("needle", "--limit", "1")
-        assert (code, out.count("#")) == (0, 1)
+        assert (code, out.count("\n  ")) == (0, 1)
         assert "--limit" in errors
 
     def test_colours_what_was_found_on_the_original(self, run, the_store):
@@ -71,7 +71,9 @@ class TheCommand:
 
     def test_lets_no_message_move_the_terminal(self, run, the_store):
         a_session(the_store, "needle \x1b[2J\x07\x9b31m \u202egnirts")
+        a_session(the_store, "\x1b[31mneedle\x1b[0m in red")
         out = run("needle")[1]
+        assert "0:user: needle in red" in out
         assert not set(out) & set("\x1b\x07\x9b\u202e")
 
     def test_gives_an_object_a_line(self, run, session, the_store):

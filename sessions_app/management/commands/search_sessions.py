@@ -21,6 +21,7 @@ from sessions_app.records import SearchHit
 from sessions_app.search.filters import filters_of
 from sessions_app.search.text import find_all
 from sessions_app.web.formats import age_text, short_name
+from sessions_app.web.rendering.ansi import excerpt_to_text
 from sessions_app.web.rendering.text import visible
 
 FOUND, NOTHING, WRONG = 0, 1, 2  # as grep has them
@@ -106,20 +107,17 @@ def _told(hits: Sequence[SearchHit], text: str, paint: _Paint) -> Iterator[str]:
         of_session = list(together)
         first = of_session[0]
         facts = f"{str(first.id)[:8]}  {visible(short_name(first.project))}  {age_text(first.updated_at, now)}"
-        yield ("\n" if number else "") + f"{paint(_one_line(first.title), BOLD)}  {paint(facts, DIM)}"
+        yield ("\n" if number else "") + f"{paint(excerpt_to_text(first.title), BOLD)}  {paint(facts, DIM)}"
         for hit in of_session:
-            place = "title" if hit.position is None else f"#{hit.position} {hit.role}"
+            place = "title" if hit.position is None else f"{hit.position}:{hit.role}"
             shared = f"  (also in {hit.shared_with} more)" if hit.shared_with else ""
             yield f"  {paint(place, GREEN)}: {_marked(hit.snippet, text, paint)}{paint(shared, DIM)}"
 
 
 def _marked(snippet: str, text: str, paint: _Paint) -> str:
+    line = excerpt_to_text(snippet)
     pieces, end = [], 0
-    for start, stop in find_all(snippet, text):
-        pieces += [_one_line(snippet[end:start]), paint(_one_line(snippet[start:stop]), RED)]
+    for start, stop in find_all(line, text):
+        pieces += [line[end:start], paint(line[start:stop], RED)]
         end = stop
-    return "".join([*pieces, _one_line(snippet[end:])])
-
-
-def _one_line(text: str) -> str:
-    return visible(text).replace("\n", " ").replace("\t", " ")
+    return "".join([*pieces, line[end:]])

@@ -5,6 +5,7 @@ colours of newer terminals are drawn as the nearest of the eight, so that every 
 SGR: https://www.ecma-international.org/publications-and-standards/standards/ecma-48/ 8.3.117.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 from django.utils.safestring import SafeString, mark_safe
@@ -14,6 +15,7 @@ from sessions_app.web.rendering.text import visible
 
 COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 PARAMETERS_LIMIT = 64  # characters between ESC [ and m
+_CUT_SEQUENCE = re.compile("\x1b\\[?[0-9;:]*(?=…$)")
 RUNS_LIMIT = 20_000  # coloured runs of one output; what follows is drawn plain
 
 
@@ -47,6 +49,11 @@ def to_html(text: str, query: str = "") -> SafeString:
 def to_text(text: str) -> str:
     """Terminal output without its colours."""
     return "".join(run for _, run in runs(text))
+
+
+def excerpt_to_text(excerpt: str) -> str:
+    """An excerpt of terminal output as one line: without its colours, and the one that its end cut through."""
+    return visible(_CUT_SEQUENCE.sub("", to_text(excerpt))).replace("\n", " ").replace("\t", " ")
 
 
 def runs(text: str) -> list[tuple[Style, str]]:

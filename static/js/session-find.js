@@ -1,6 +1,6 @@
 // <session-find>: the find box of a session. It counts while you type, and moves from match to match.
 import { addKey } from "./keys.js";
-import { go, showMark } from "./transcript-stream.js";
+import { go, marksOf, showMark } from "./transcript-stream.js";
 
 const TYPING = "find"; // in sessionStorage: the page was left from within the box, and is to be gone on in there
 
@@ -69,7 +69,7 @@ customElements.define("session-find", class extends HTMLElement {
   }
 
   moveWithin(step) {
-    const marks = [...document.querySelectorAll(".message[data-target] mark")].filter((mark) => mark.checkVisibility());
+    const marks = marksOf(this.form.elements.at?.value);
     const here = marks.findIndex((mark) => mark.dataset.current !== undefined);
     return here >= 0 && showMark(marks[here + (step === "next" ? 1 : -1)] ?? null) || this.restore(marks[here]);
   }

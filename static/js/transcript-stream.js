@@ -9,6 +9,13 @@ function stream() {
   return document.querySelector("transcript-stream");
 }
 
+// What was found in the message at a position. A result stands in the card of its call, and in the item of that message.
+export function marksOf(position) {
+  const item = document.getElementById(`m${position}`)?.closest(".message");
+  const owner = (mark) => mark.closest("[data-of]")?.dataset.of ?? mark.closest("li[id], article[id]")?.id.slice(1);
+  return [...(item?.querySelectorAll("mark") ?? [])].filter((mark) => owner(mark) === String(position));
+}
+
 function highlight(message) {
   document.querySelectorAll(".message[data-target]").forEach((each) => each.removeAttribute("data-target"));
   message.toggleAttribute("data-target", true);
@@ -16,17 +23,23 @@ function highlight(message) {
 
 // Messages near to the one that comes into view are drawn for the first time then, and push it away; hence again.
 // Who is typing in the find box goes on typing.
-function arrive(message, frames = 8) {
+function arrive(message, marks = [], frames = 8) {
+  marks.slice(0, 1).forEach(unfold);
   if (!document.activeElement.closest("session-find")) message.focus({ preventScroll: true });
   message.scrollIntoView({ block: "start" });
-  if (frames) requestAnimationFrame(() => arrive(message, frames - 1));
-  else showMark(message.querySelector("mark"));
+  if (frames) requestAnimationFrame(() => arrive(message, marks, frames - 1));
+  else showMark(marks[0]);
+}
+
+function unfold(mark) {
+  for (let fold = mark.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
 }
 
 // Makes a match the current one; false if there is none.
 export function showMark(mark) {
   document.querySelectorAll("mark[data-current]").forEach((each) => each.removeAttribute("data-current"));
   if (!mark) return false;
+  unfold(mark);
   mark.toggleAttribute("data-current", true);
   const { top, bottom } = mark.getBoundingClientRect();
   const line = parseFloat(getComputedStyle(mark.closest(".message")).scrollMarginTop);
@@ -34,14 +47,15 @@ export function showMark(mark) {
   return true;
 }
 
-// Goes to a message of this page; false if it is not loaded.
+// Goes to a match in a message of this page; false if that is not loaded, or the part of it that matches is left out.
 export function go(position, address) {
-  const message = document.getElementById(`m${position}`)?.closest(".message");
-  if (!message) return false;
+  const marks = marksOf(position);
+  if (!marks.length) return false;
+  const message = marks[0].closest(".message");
   location.hash = `m${position}`; // also closes the prompts, which are a target on the phone
   history.replaceState(null, "", address);
   highlight(message);
-  arrive(message);
+  arrive(message, marks);
   return true;
 }
 
@@ -86,7 +100,7 @@ customElements.define("transcript-stream", class extends HTMLElement {
     this.addEventListener("click", (event) => this.follow(event));
     redrawDays(this);
     const target = document.getElementById(`m${this.dataset.target}`);
-    if (target && !location.hash) arrive(target.closest(".message"));
+    if (target && !location.hash) arrive(target.closest(".message"), marksOf(this.dataset.target));
   }
 
   disconnectedCallback() {

@@ -127,7 +127,7 @@ class FindingInASession:
 
         self.field(page).press("Enter")
         page.wait_for_url(f"**/sessions/{long.id}/m/3/?q=needle")
-        expect(self.count(page)).to_have_text("1/3")
+        expect(self.count(page)).to_have_text("1 of 3")
         expect(page.locator("mark[data-current]")).to_have_text("needle")
         expect(self.field(page)).to_be_focused()
 
@@ -154,12 +154,56 @@ class FindingInASession:
         desktop.goto(f"/sessions/{near.id}/m/0/?q=needle")
         desktop.evaluate("window.same = true")
         desktop.keyboard.press("n")
-        expect(self.count(desktop)).to_have_text("2/3")
+        expect(self.count(desktop)).to_have_text("2 of 3")
         desktop.wait_for_url(f"**/sessions/{near.id}/m/2/?q=needle")
         desktop.keyboard.press("N")
         desktop.keyboard.press("N")
-        expect(self.count(desktop)).to_have_text("3/3")
+        expect(self.count(desktop)).to_have_text("3 of 3")
         assert desktop.evaluate("window.same")
+
+    @pytest.fixture
+    def folded(self, site):
+        """Needles in a thought, in a call and deep in its result, all of which are folded."""
+        thought = [{"type": "thinking", "thinking": "First words.\n\nA needle."}]
+        run = {"type": "tool_use", "id": "1", "name": "Bash", "input": {"command": "grep needle hay"}}
+        output = "x\n" * 200 + "the NEEDLE\n" + "y\n" * 200
+        result = [{"type": "tool_result", "tool_use_id": "1", "content": output}]
+        return site.store.create(
+            "demo",
+            [
+                {"role": "user", "content": "a needle"},
+                {"role": "assistant", "content": thought},
+                {"role": "assistant", "content": [run]},
+                {"role": "user", "content": result},
+                {"role": "user", "content": "thanks"},
+            ],
+        )
+
+    @pytest.mark.parametrize(("position", "words"), [(1, "needle"), (2, "needle"), (3, "NEEDLE")])
+    def test_opens_what_holds_the_match(self, page, folded, position, words):
+        page.goto(f"/sessions/{folded.id}/m/{position}/?q=needle")
+        expect(page.locator("mark[data-current]")).to_have_text(words)
+        expect(page.locator("mark[data-current]")).to_be_in_viewport()
+
+    def test_opens_what_holds_the_next_match(self, desktop, folded):
+        desktop.goto(f"/sessions/{folded.id}/m/0/?q=needle")
+        for place, words in ((2, "needle"), (3, "needle"), (4, "NEEDLE")):
+            desktop.keyboard.press("n")
+            expect(self.count(desktop)).to_have_text(f"{place} of 4")
+            expect(desktop.locator("mark[data-current]")).to_have_text(words)
+            expect(desktop.locator("mark[data-current]")).to_be_in_viewport()
+
+    def test_covers_no_text_on_the_phone(self, phone, long):
+        phone.goto(f"/sessions/{long.id}/m/199/?q=needle")
+        expect(self.count(phone)).to_have_text("3 of 3")
+        phone.evaluate("scrollTo(0, document.body.scrollHeight)")
+        end = phone.locator("#end").bounding_box()
+        assert end["y"] + end["height"] <= phone.locator("session-find").bounding_box()["y"]
+
+    def test_shows_the_message_without_javascript(self, plain_page, long):
+        plain_page.goto(f"/sessions/{long.id}/m/150/?q=needle")
+        expect(plain_page.locator("#m149")).to_be_in_viewport()
+        expect(plain_page.locator("#m149 mark")).to_be_visible()
 
     def test_ends_by_escape(self, desktop, long):
         desktop.goto(f"/sessions/{long.id}/m/3/?q=needle")
@@ -172,13 +216,13 @@ class FindingInASession:
         self.field(plain_page).fill("needle")
         self.field(plain_page).press("Enter")
         plain_page.wait_for_url(f"**/sessions/{long.id}/m/3/?q=needle")
-        expect(self.count(plain_page)).to_have_text("1/3")
+        expect(self.count(plain_page)).to_have_text("1 of 3")
         plain_page.get_by_label("Next match").click()
         plain_page.wait_for_url(f"**/sessions/{long.id}/m/150/?q=needle")
 
     def test_is_accessible(self, any_page, long):
         any_page.goto(f"/sessions/{long.id}/m/3/?q=needle")
-        expect(self.count(any_page)).to_have_text("1/3")
+        expect(self.count(any_page)).to_have_text("1 of 3")
         assert accessibility.findings(any_page) == []
         assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

@@ -29,6 +29,15 @@ from sessions_app.web.search_groups import groups
 TEXT_LIMIT = 256  # characters
 PAGE_LENGTH = 50  # hits
 LARGEST_POSITION = 2**31 - 1
+EXAMPLES = {  # words of the grammar
+    "project:NAME": "sessions of a project",
+    "agent:codex": "of an agent",
+    "role:user": "what you wrote; also assistant, thinking, tool, image, notice",
+    "after:7d": "changed since; before: until. Also after:2026-01-31 and after:today",
+    "is:fork": "forks; also root, pinned, archived, running",
+    "turns:>10": "longer than that; size:>1mb for bytes",
+    "tag:NAME": "with a tag",
+}
 
 
 class SearchForm(forms.Form):
@@ -68,8 +77,8 @@ def search(request: HttpRequest) -> HttpResponse:
     if asked.get("also"):
         return _also(request, query, asked["also"])
     errors = form.errors.get("q", []) or _too_long(query)
-    if asked.get("part") and not errors:
-        return render(request, "search/facets.html", {"facets": _facets(query)})
+    if asked.get("part"):
+        return render(request, "search/facets.html", {"facets": [] if errors else _facets(query)})
     context = _context(query) | {"errors": errors, "place": "search"}
     if _asks(query) and not errors:
         context |= _answer(request, query, asked.get("after", ""))
@@ -98,6 +107,9 @@ def _context(query: Query) -> dict[str, Any]:
     return {
         "query": query.source,
         "text": query.text,
+        "underlined": _underlined(query),
+        "facets_url": f"{reverse('web:search')}?{urlencode({'q': query.source, 'part': 'facets'})}",
+        "examples": EXAMPLES.items(),
         "chips": [
             Chip(word(part).split(":", 1)[0], word(part).split(":", 1)[1], url(query.without(part)))
             for part in query.conditions
@@ -115,20 +127,31 @@ def _context(query: Query) -> dict[str, Any]:
     }
 
 
+def _underlined(query: Query) -> list[tuple[str, bool]]:
+    """The query in pieces, and which of them were not understood; none where all was."""
+    pieces: list[tuple[str, bool]] = []
+    end = 0
+    for problem in query.problems:
+        pieces += [(query.source[end : problem.start], False), (query.source[problem.start : problem.stop], True)]
+        end = problem.stop
+    return pieces
+
+
 def _answer(request: HttpRequest, query: Query, after: str) -> dict[str, Any]:
     began = perf_counter()
     page = _page(query, _key(after) if after else None)
-    found = groups(page.hits, query.text, whole=page.complete and page.next is None and not after)
+    at_root = all(condition.name == "role" for condition in query.conditions)
+    whole = page.complete and page.next is None and not after
+    found = groups(page.hits, query.text, whole=whole, at_root=at_root)
     return {
         "hits": len(page.hits),
-        "sessions": len({hit.id for hit in page.hits}),
+        "sessions": len({each.session.pk for group in found for each in group.hits}),
         "groups": found,
         "whole": page.complete and page.next is None,
         "complete": page.complete,
         "continued": bool(after),
         "milliseconds": round((perf_counter() - began) * 1000),
         "more_url": address(request, after=_cursor(page.next), rail=None) if page.next else "",
-        "facets_url": f"{reverse('web:search')}?{urlencode({'q': query.source, 'part': 'facets'})}",
         "rail_url": address(request, rail="1"),
     }
 

@@ -5,7 +5,7 @@ import { addKey } from "./keys.js";
 const HEADING = ".title, [data-jump]";
 
 function rows(list) {
-  return [...list.querySelectorAll("[data-session]:not([hidden]), .hit")];
+  return [...list.querySelectorAll("[data-session]:not([hidden]), .hit")].filter((row) => row.checkVisibility());
 }
 
 function focusRow(row) {

@@ -61,10 +61,57 @@ class Searching:
             desktop.keyboard.press(key)
         desktop.wait_for_url(f"**/sessions/{sessions[1].id}/m/2/?q=needle")
 
-    def test_finds_its_box_by_a_slash(self, desktop, sessions):
-        desktop.goto("/search/?q=needle")
+    @pytest.mark.parametrize("path", ["/", "/projects/", "/search/?q=needle", "/trash/", "/sessions/{}/"])
+    def test_finds_its_box_by_a_slash(self, desktop, sessions, path):
+        desktop.goto(path.format(sessions[0].id))
         desktop.keyboard.press("/")
-        expect(box(desktop)).to_be_focused()
+        expect(desktop.locator("[data-find]")).to_be_focused()
+
+    def test_drops_an_answer_that_was_overtaken(self, desktop, sessions):
+        waiting, dropped = [], []
+        desktop.on("requestfailed", lambda request: dropped.append(request.url))
+        desktop.route("**/search/?q=needle", lambda route: waiting.append(route))  # and leave it without an answer
+        desktop.goto("/search/")
+        with desktop.expect_request("**/search/?q=needle"):
+            box(desktop).press_sequentially("needle")
+        box(desktop).press_sequentially(" in")
+
+        expect(found(desktop)).to_have_text(["first"])
+        assert len(waiting) == 1
+        assert [url.rpartition("/")[2] for url in dropped] == ["?q=needle"]
+        expect(box(desktop)).to_have_value("needle in")
+
+    def test_underlines_a_typo_and_offers_what_was_meant(self, page, sessions):
+        page.goto("/search/")
+        box(page).press_sequentially("bfore:2099 needle")
+        expect(page.locator("#words span")).to_have_text("bfore:2099")
+        box(page).press_sequentially(" in")
+        expect(found(page)).to_have_text(["first"])
+        expect(page.locator("#words span")).to_have_text("bfore:2099")
+
+        page.get_by_role("link", name="Use before:2099").click()
+
+        page.wait_for_url("**/search/?q=before%3A2099+needle+in")
+        expect(page.locator("#words span")).to_have_count(0)
+        page.go_back()
+        expect(box(page)).to_have_value("bfore:2099 needle in")
+        page.go_forward()
+        expect(box(page)).to_have_value("before:2099 needle in")
+
+    def test_takes_its_counts_back_with_the_text(self, desktop, sessions):
+        desktop.goto("/search/?q=needle")
+        expect(desktop.locator(".facet").first).to_be_visible()
+        box(desktop).fill("")
+        expect(desktop.locator(".facet")).to_have_count(0)
+        expect(desktop.locator("#results")).to_contain_text("What are you looking for?")
+
+    def test_goes_on_below_the_first_hits(self, page, site):
+        for _ in range(3):
+            a_session(site.store, *["needle"] * 20)
+        page.goto("/search/?q=needle")
+        page.get_by_role("link", name="More hits").click()
+        expect(page.locator(".hit")).to_have_count(60)
+        expect(page.get_by_role("link", name="More hits")).to_have_count(0)
 
     def test_says_that_nothing_was_found(self, page, sessions):
         page.goto("/search/")
@@ -87,9 +134,11 @@ class Searching:
 
     def test_is_accessible(self, any_page, site, sessions):
         site.store.fork_at(sessions[0].id, 2)
-        any_page.goto("/search/?q=needle")
-        assert accessibility.findings(any_page) == []
-        assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for query in ("needle", "", "bfore:2026 role:user needle", "zebra"):
+            any_page.goto(f"/search/?q={query}")
+            any_page.wait_for_load_state("networkidle")
+            assert accessibility.findings(any_page) == []
+            assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 class FindingInASession:

@@ -29,6 +29,6 @@ customElements.define("query-words", class extends HTMLElement {
 
   // A field scrolls its text by itself.
   follow = () => {
-    this.style.setProperty("translate", `${-this.field.scrollLeft}px`);
+    this.parentElement.scrollLeft = this.field.scrollLeft;
   };
 });

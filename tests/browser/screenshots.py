@@ -72,6 +72,9 @@ def _pages(site) -> dict[str, str]:
         "projects": "/projects/",
         "transcript": f"/sessions/{site.run(longest)}/",
         "search": "/search/?q=test",
+        "search-words": "/search/?q=project:ledger+role:assistant+bfore:2026-11-20+test",
+        "search-nothing": "/search/?q=project:ledger+zebra",
+        "find": f"/sessions/{site.run(longest)}/find/?q=test",
         "trash": "/trash/",
     }
 

@@ -144,7 +144,18 @@ def shows_no_harm(page):
         "ins",
     }
     names = set(page.evaluate(f"{within}.flatMap((each) => each.getAttributeNames())"))
-    assert names <= {"href", "title", "rel", "class", "start", "tabindex", "data-line", "role", "aria-label"}
+    assert names <= {
+        "href",
+        "title",
+        "rel",
+        "class",
+        "start",
+        "tabindex",
+        "data-line",
+        "data-current",
+        "role",
+        "aria-label",
+    }
     assert set(page.evaluate(f"{within}.map((each) => each.protocol).filter(Boolean)")) <= {
         "http:",
         "https:",

@@ -98,6 +98,16 @@ class Searching:
         page.go_forward()
         expect(box(page)).to_have_value("before:2099 needle in")
 
+    def test_keeps_the_line_beneath_a_word_of_a_long_query(self, phone, sessions):
+        phone.goto("/search/?q=project:demo%20role:assistant%20after:2020-01-01%20bfore:2099%20needle")
+        word = phone.locator("#words span")
+        before = word.bounding_box()["x"]
+        box(phone).press("End")
+        scrolled = box(phone).evaluate("(field) => field.scrollLeft")
+        assert scrolled > 0
+        phone.wait_for_function("document.querySelector('#words').scrollLeft > 0")
+        assert word.bounding_box()["x"] == pytest.approx(before - scrolled, abs=1)
+
     def test_takes_its_counts_back_with_the_text(self, desktop, sessions):
         desktop.goto("/search/?q=needle")
         expect(desktop.locator(".facet").first).to_be_visible()

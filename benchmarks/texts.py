@@ -44,9 +44,11 @@ class Texts:
         return message
 
     def sessions(self, count: int) -> Iterator[tuple[bool, list[dict[str, Any]]]]:
-        """Messages by session until there are `count`, and whether the session is to be a fork that goes on with
-        them."""
-        choose = random.Random(count)
+        """Messages by session until there are `count`, and whether the session is to be a fork that goes on with them.
+
+        Fewer are the beginning of more, so that the same queries are asked of all sizes from 100,000 on.
+        """
+        choose = random.Random(4)
         while count > 0:
             length = min(count, choose.choices(SESSION, WEIGHTS)[0])
             yield choose.random() < FORKS, self.messages(choose, length)

@@ -17,7 +17,7 @@ from sessions_app.search_index import BLOCK, MARKED
 NEWEST = 150  # candidates that are listed before anything else
 READING = 9e-6  # seconds that it takes to read a message and to look into it
 SHOWING = 4e-6  # seconds that it takes to sort the sessions of a candidate
-MOST_LISTED = 20_000  # candidates that are waited for; where there are more, to have them all spares the more
+MOST_LISTED = 5_000  # candidates that are waited for; where there are more, to have them all spares the more
 PROBE = 100  # documents looked at to tell how common a trigram is
 PROBED = 12  # trigrams of a query, at most, of which that is asked
 # One more trigram costs reading its list, and spares looking into the candidates that do not hold it. It is worth that

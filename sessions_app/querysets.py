@@ -52,9 +52,12 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     def with_figures(self) -> ProjectQuerySet:
         """Adds session_count, fork_count, size_bytes and last_activity (None for an empty project) of live sessions."""
         live = Q(sessions__trashed_at__isnull=True)
+        forks = Q(sessions__relation="fork")
+        if found := gate.projects(actors.current()):  # a fork of what is out of sight is shown as a root
+            forks &= Q(sessions__parent__project__in=RawSQL(*found))  # noqa: S611 constants and integers
         return self.annotate(
             session_count=Count("sessions", filter=live),
-            fork_count=Count("sessions", filter=live & Q(sessions__relation="fork")),
+            fork_count=Count("sessions", filter=live & forks),
             size_bytes=Coalesce(Sum("sessions__size_bytes", filter=live), Value(0)),
             last_activity=Max("sessions__updated_at", filter=live),
         )

@@ -1,0 +1,406 @@
+"""Every address, asked by everybody and attacked in every way; an address without a row here fails.
+
+A row says how an address is asked, what role it takes, and what it is asked about. Whoever may not see the project of
+it must get, to the letter, what is answered where it does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Literal
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import override_settings
+from django.urls import get_resolver
+from django.utils import timezone
+
+from sessions_app import gate, store
+from sessions_app.access import browsers, codes, roles, tokens
+from sessions_app.actors import Role
+from sessions_app.models import Project, Session
+from sessions_app.web import enter
+from sessions_site import asgi
+from tests.builders import a_message
+from tests.web.conftest import HTMX, Visitor
+
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+SOURCE = {"type": "base64", "media_type": "image/png", "data": PICTURE}
+IMAGE = {"role": "user", "content": [{"type": "image", "source": SOURCE}]}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """`path` speaks of {id} and {prefix} of a session, its {project}, and a {word} that its messages contain."""
+
+    path: str
+    method: Literal["get", "post"] = "get"
+    data: tuple[tuple[str, str], ...] = ()
+    takes: Role | Literal["nothing", "anybody", "all"] = Role.VIEWER  # "all": to be over all projects
+    of: Literal["live", "trashed", "list"] = "live"  # a list is there for everybody, and differs by what they may see
+
+
+def lists(*paths: str) -> tuple[Ask, ...]:
+    return tuple(Ask(path, of="list") for path in paths)
+
+
+def reads(*paths: str) -> tuple[Ask, ...]:
+    return tuple(Ask(path) for path in paths)
+
+
+def writes(path: str, takes: Role = Role.WRITER, of: Literal["live", "trashed"] = "live", **data: str) -> Ask:
+    return Ask(path, "post", tuple(data.items()), takes, of)
+
+
+TABLE: dict[str, tuple[Ask, ...]] = {
+    "": (*lists("/", "/?sort=title&subagents=1", "/?rail=name"), *reads("/?of={id}")),
+    "projects/": lists("/projects/", "/projects/?q={project}&all=1", "/projects/?sort=size"),
+    "projects/<project:name>/": reads("/projects/{project}/"),
+    "search/": (
+        *lists("/search/?q={word}&rail=1", "/search/?q={word}&part=facets", "/search/?q=shared", "/search/?q=is:fork"),
+        *lists("/search/?q=is:root", "/search/?q=has:forks", "/search/?q=under:{prefix}", "/search/?q=-is:root"),
+        *lists("/search/?q=project:{project}", "/search/?q=shared+-project:{project}&rail=1"),
+        *reads("/search/?also={id}~0"),
+    ),
+    "trash/": lists("/trash/"),
+    "import/": (Ask("/import/", takes="all"), Ask("/import/", "post", takes="all")),
+    "import/cancel/": (Ask("/import/cancel/", "post", takes="all"),),
+    "import/demo/": (Ask("/import/demo/", "post", takes="all"),),
+    "enter/": (Ask("/enter/", takes="nothing"),),
+    "enter/known/": (Ask("/enter/known/", takes="anybody"),),
+    "leave/": (Ask("/leave/", "post", takes="anybody"),),
+    "healthz": (Ask("/healthz", takes="nothing"),),
+    "sessions/<uuid:id>/title/": (*reads("/sessions/{id}/title/"), writes("/sessions/{id}/title/", title="new")),
+    "sessions/<uuid:id>/delete/": (writes("/sessions/{id}/delete/"),),
+    "sessions/<uuid:id>/restore/": (writes("/sessions/{id}/restore/", of="trashed"),),
+    "sessions/<uuid:id>/purge/": (
+        Ask("/sessions/{id}/purge/", of="trashed"),
+        writes("/sessions/{id}/purge/", Role.MAINTAINER, "trashed"),
+    ),
+    "sessions/<uuid:id>/": reads("/sessions/{id}/", "/sessions/{id}/?mode=focused"),
+    "sessions/<uuid:id>/find/": reads("/sessions/{id}/find/?q={word}"),
+    "sessions/<uuid:id>/m/<int:position>/": reads("/sessions/{id}/m/0/"),
+    "sessions/<uuid:id>/m/<int:position>/raw/": reads("/sessions/{id}/m/0/raw/"),
+    "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
+    "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
+    "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
+    "sessions/<str:prefix>/": reads("/sessions/{prefix}/"),
+}
+ASKS = [ask for row in TABLE.values() for ask in row]
+OPEN = [ask for ask in ASKS if ask.takes == "nothing"]
+SHUT = [ask for ask in ASKS if ask.takes != "nothing"]
+ABOUT = [ask for ask in SHUT if isinstance(ask.takes, Role) and ask.of != "list"]
+LISTS = [ask for ask in SHUT if ask.of == "list"]
+
+
+def routes() -> Iterator[str]:
+    """As the URLconf writes them, without Django's admin, which has a door of its own."""
+
+    def below(patterns, prefix):
+        for pattern in patterns:
+            whole = prefix + str(pattern.pattern)
+            if hasattr(pattern, "url_patterns"):
+                yield from below(pattern.url_patterns, whole)
+            else:
+                yield whole
+
+    return (route for route in below(get_resolver().url_patterns, "") if not route.startswith("admin/"))
+
+
+def test_every_address_has_a_row():
+    assert set(routes()) == set(TABLE)
+
+
+class World:
+    """What is ours, what is secret, and what does not exist; people with each role in ours, and none in the other."""
+
+    def __init__(self) -> None:
+        self.ours = self._about("ours", "apple")
+        self.secret = self._about("zzsecret", "quince")
+        unknown = SimpleNamespace(live=uuid4(), trashed=uuid4(), project="zznowhere", word="medlar")
+        self.unknown = unknown
+        # Lineage across: theirs from ours, ours from theirs, so that both have relatives out of sight.
+        store.fork_at(self.ours.live, 1, "zzsecret")
+        self.child = store.fork_at(self.secret.live, 1, "ours").id
+        store.rename(self.child, "child of another")
+        self.tokens = {role: self._token(role) for role in Role}
+        self.people = {role: bearing(token) for role, token in self.tokens.items()}
+
+    def _about(self, project: str, word: str) -> SimpleNamespace:
+        messages = [a_message(f"shared {word}"), IMAGE]
+        live, trashed = store.create(project, messages).id, store.create(project, messages).id
+        store.delete(trashed)
+        return SimpleNamespace(live=live, trashed=trashed, project=project, word=word)
+
+    def _token(self, role: Role) -> str:
+        user = User.objects.create(username=role.name)
+        roles.grant(user.pk, Project.objects.get(name="ours").pk, role)
+        return tokens.create("t", user_id=user.pk)
+
+    def remove_the_secret(self) -> None:
+        for session in Session.objects.filter(project__name="zzsecret").order_by("-created_at"):
+            if not session.trashed_at:
+                store.delete(session.pk)
+            store.purge(session.pk)
+        Project.objects.filter(name="zzsecret").delete()
+
+
+def bearing(token: str) -> Visitor:
+    return Visitor(HTTP_HOST="127.0.0.1", HTTP_AUTHORIZATION=f"Bearer {token}")
+
+
+@pytest.fixture
+def world(the_store) -> World:
+    enter.wrong_codes.forget()
+    return World()
+
+
+def put(ask: Ask, about: SimpleNamespace) -> str:
+    key = about.trashed if ask.of == "trashed" else about.live
+    return ask.path.format(id=key, prefix=key.hex[:8], project=about.project, word=about.word)
+
+
+def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tuple[int, str]:
+    """Status and body, without what was asked for and what is another each time."""
+    given = getattr(person, ask.method)(put(ask, about), dict(ask.data), **options)
+    key = about.trashed if ask.of == "trashed" else about.live
+    text = given.content.decode("latin-1")
+    for name in (str(key), key.hex[:8], about.project, about.word):
+        text = text.replace(name, "…")
+    return given.status_code, re.sub(
+        r'"X-CSRFToken": "\w+"|name="csrfmiddlewaretoken" value="\w+"|[\d.]+ ms\b', "", text
+    )
+
+
+def refused(person: Visitor, asks: list[Ask], world: World) -> set[str]:
+    """The paths that were answered, where none should be."""
+    return {ask.path for ask in asks if answer(person, ask, world.ours)[0] != 401}
+
+
+class Nobody:
+    def test_gets_in_anywhere(self, world, stranger):
+        assert refused(stranger, SHUT, world) == set()
+        assert refused(stranger, OPEN, world) == {ask.path for ask in OPEN}
+
+    def test_gets_in_by_a_token_that_was_revoked_or_has_ended(self, world, monkeypatch):
+        revoked, ended = tokens.create("revoked"), tokens.create("ended", days=1)
+        assert answer(bearing(revoked), SHUT[0], world.ours)[0] == answer(bearing(ended), SHUT[0], world.ours)[0] == 200
+        tokens.revoke("revoked")
+        now = timezone.now
+        monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(days=2))
+
+        assert refused(bearing(revoked), SHUT, world) == set()
+        assert refused(bearing(ended), SHUT, world) == set()
+
+    @pytest.mark.parametrize("why", ["expired", "replayed"])
+    def test_gets_in_by_a_code_that_is_no_longer_good(self, world, stranger, monkeypatch, why):
+        code, now = codes.make(), timezone.now
+        if why == "replayed":
+            assert Visitor(HTTP_HOST="127.0.0.1").post("/enter/", {"code": code}).status_code == 303
+        else:
+            monkeypatch.setattr(timezone, "now", lambda: now() + timedelta(seconds=61))
+
+        assert stranger.post("/enter/", {"code": code}).status_code == 403
+        assert refused(stranger, SHUT, world) == set()
+
+
+class Somebody:
+    def test_does_what_their_role_allows_and_no_more(self, world):
+        wrong = []
+        for ask in ABOUT:
+            for role in (Role.VIEWER, Role.WRITER, Role.MAINTAINER):
+                status = answer(world.people[role], ask, world.ours)[0]
+                # What was done is undone, so that the next finds what this one did.
+                undo(world)
+                if status >= 400 if role >= ask.takes else status != 403:
+                    wrong.append((role.name, ask.method, ask.path, status))
+
+        assert wrong == []
+
+    @pytest.mark.parametrize("options", [{}, {"headers": HTMX}], ids=["page", "fragment"])
+    def test_is_told_of_another_project_what_is_told_of_none(self, world, options):
+        for role in (Role.NONE, Role.MAINTAINER):
+            person = world.people[role]
+            hidden = {ask: answer(person, ask, world.secret, **options) for ask in ABOUT}
+            unknown = {ask: answer(person, ask, world.unknown, **options) for ask in ABOUT}
+            assert differences(hidden, unknown) == set()
+            assert {status for status, _ in hidden.values()} == {404}
+
+    @pytest.mark.parametrize("options", [{}, {"headers": HTMX}], ids=["page", "fragment"])
+    def test_sees_the_same_whether_another_project_exists_or_not(self, world, options):
+        person = world.people[Role.VIEWER]
+        there = seen(person, world, options)
+        world.remove_the_secret()
+
+        assert differences(there, seen(person, world, options)) == set()
+
+    def test_sees_all_where_the_gate_is_open(self, world, monkeypatch):
+        person = world.people[Role.VIEWER]
+        monkeypatch.setattr(gate, "projects", lambda actor, role=None: None)
+        there = seen(person, world, {})
+        found = {ask.path for ask in ABOUT if ask.method == "get" and answer(person, ask, world.secret)[0] < 400}
+        world.remove_the_secret()
+
+        assert found == {ask.path for ask in ABOUT if ask.method == "get"}
+        assert len(differences(there, seen(person, world, {}))) > len(LISTS) / 2
+
+    def test_without_a_role_sees_no_session(self, world):
+        for ask in LISTS:
+            assert "child of another" not in answer(world.people[Role.NONE], ask, world.ours)[1]
+
+    def test_who_is_not_over_all_reaches_nothing_of_the_server(self, world):
+        over_all = [ask for ask in SHUT if ask.takes == "all"]
+        statuses = {answer(person, ask, world.ours)[0] for person in world.people.values() for ask in over_all}
+        assert statuses == {403}
+
+    def test_with_a_token_that_reads_changes_nothing(self, world):
+        reader = bearing(tokens.create("reader", scopes=tokens.READ_ONLY))
+        posts = [ask for ask in SHUT if ask.method == "post"]
+        assert {answer(reader, ask, world.ours)[0] for ask in posts} == {403}
+
+
+class DjangosAdmin:
+    def test_is_for_superusers_alone(self, visitor, world, either_database):
+        staff = User.objects.db_manager(either_database).create_user("staff", password="x", is_staff=True)
+        paths = ["/admin/", "/admin/forklore/session/", "/admin/forklore/project/", f"/admin/forklore/session/{world.secret.live}/change/"]  # fmt: skip
+        visitor.force_login(staff)
+        assert {visitor.get(path).status_code for path in paths} == {302}
+
+        User.objects.filter(pk=staff.pk).update(is_superuser=True)
+        assert {visitor.get(path).status_code for path in paths} == {200}
+
+    def test_is_not_for_a_superuser_who_came_by_a_token_of_less(self, visitor, world, either_database):
+        admin = User.objects.db_manager(either_database).create_superuser("admin", password="x")
+        person = world.people[Role.MAINTAINER]
+        person.force_login(admin)
+        assert person.get("/admin/forklore/session/").status_code == 302
+
+
+def undo(world: World) -> None:
+    Session.objects.filter(pk=world.ours.live).update(trashed_at=None)
+    if not Session.objects.filter(pk=world.ours.trashed).exists():
+        world.ours.trashed = store.create("ours", [a_message("shared apple"), IMAGE]).id
+    Session.objects.filter(pk=world.ours.trashed).update(trashed_at=timezone.now())
+
+
+def seen(person: Visitor, world: World, options: dict) -> dict[tuple[str, str], tuple[int, str]]:
+    """All lists, and all pages about what is ours."""
+    child = SimpleNamespace(**{**vars(world.ours), "live": world.child, "word": world.secret.word})
+    pages = [ask for ask in [*LISTS, *ABOUT] if ask.method == "get"]
+    things = {"ours": world.ours, "child": child, "secret": world.secret}
+    return {
+        (ask.path, name): answer(person, ask, about, **options)
+        for ask in pages
+        for name, about in things.items()
+        if ask in LISTS or name != "secret"
+    }
+
+
+def differences(one: dict, other: dict) -> set:
+    return {key for key in one if one[key] != other[key]}
+
+
+# What the guard refuses, on every address and on sockets
+
+OURS = "127.0.0.1:8000"
+ATTACKS: dict[str, dict[str, str]] = {
+    "foreign host": {"host": "evil.test", "origin": "http://evil.test"},
+    "rebound name on our port": {"host": "evil.test:8000"},
+    "host of another port": {"host": "127.0.0.1:8001"},
+    "foreign origin": {"origin": "http://evil.test"},
+    "no origin to speak of": {"origin": "null"},
+    "origin of another port": {"origin": "http://127.0.0.1:3000"},
+    "origin by another scheme": {"origin": f"https://{OURS}"},
+    "cross-site fetch": {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"},
+    "same-site fetch": {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+}
+KINDS = [*((ask.method.upper(), ask) for ask in ASKS), ("SOCKET", Ask("/live/")), ("SOCKET", Ask("/sessions/{id}/"))]
+
+
+def send(application, kind: str, path: str, cookie: str, marks: dict[str, str]) -> int:
+    """The status of one request or of the opening of a socket, which is 101 or 403 where it has no other."""
+    headers = {"host": OURS, "cookie": f"{settings.FORKLORE_COOKIE}={cookie}", "origin": f"http://{OURS}"} | marks
+    target, _, query = path.partition("?")
+    scope = {
+        "type": "websocket" if kind == "SOCKET" else "http",
+        "scheme": "ws" if kind == "SOCKET" else "http",
+        "path": target,
+        "raw_path": target.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "subprotocols": [],
+        "http_version": "1.1",
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8000),
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        **({} if kind == "SOCKET" else {"method": kind}),
+    }
+    sent: list[dict] = []
+
+    events = [{"type": "websocket.connect"} if kind == "SOCKET" else {"type": "http.request", "body": b""}]
+
+    async def receive():
+        return events.pop() if events else await asyncio.Event().wait()
+
+    async def collect(event):
+        sent.append(event)
+
+    asyncio.run(application(scope, receive, collect))
+    return (
+        sent[0].get("status") or {"websocket.accept": 101, "websocket.close": sent[0].get("code", 0)}[sent[0]["type"]]
+    )
+
+
+@contextmanager
+def without_djangos_own_look() -> Iterator[None]:
+    with override_settings(ALLOWED_HOSTS=["*"]):
+        yield
+
+
+class AnAttack:
+    """With the owner's cookie, as a browser sends it."""
+
+    @pytest.mark.parametrize("attack", ATTACKS)
+    def test_is_refused_at_every_address(self, attack):
+        reached = []
+
+        async def application(scope, receive, send):
+            reached.append(scope["path"])
+
+        guarded = asgi.Guard(application, asgi.application._rules)
+        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), project="ours", word="apple")
+        statuses = {send(guarded, kind, put(ask, about), "x", ATTACKS[attack]) for kind, ask in KINDS}
+
+        assert reached == []
+        assert statuses <= {403, 421, 1008}
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("attack", ATTACKS)
+    def test_works_without_the_guard(self, attack):
+        cookie = browsers.let_in()
+        with without_djangos_own_look():
+            assert send(asgi._http, "GET", "/projects/", cookie, ATTACKS[attack]) == 200
+            assert send(asgi.application, "GET", "/projects/", cookie, ATTACKS[attack]) in (403, 421)
+            assert send(asgi.application, "GET", "/projects/", cookie, {}) == 200
+
+    @pytest.mark.django_db(transaction=True)
+    def test_meets_the_gate_in_the_server_too(self):
+        world = World()
+        marks = {"authorization": f"Bearer {world.tokens[Role.VIEWER]}"}
+        for ask in ABOUT:
+            if ask.method == "get":
+                assert send(asgi.application, "GET", put(ask, world.ours), "", marks) in (200, 302)
+                assert send(asgi.application, "GET", put(ask, world.secret), "", marks) == 404
+
+    @pytest.mark.django_db(transaction=True)
+    def test_finds_no_socket_open_to_nobody(self):
+        assert send(asgi.application, "SOCKET", "/live/", "x" * 43, {}) == 4401
+        assert send(asgi.application, "SOCKET", "/live/", browsers.let_in(), {}) == 4404

@@ -7,7 +7,7 @@ python3 run.py search_sessions X   search from the terminal, as grep does
 python3 run.py token create NAME   make a token for an agent or a script; also list, revoke
 python3 run.py test [ARGUMENTS]    run all tests; the arguments are pytest's
 python3 run.py lint [--fix]        check style, templates, types, imports and migrations
-python3 run.py benchmark NAME      measure: store, search
+python3 run.py benchmark NAME      measure: store, search, access
 python3 run.py screenshots [PATH]  take the pictures of docs/screenshots anew
 python3 run.py lock                write requirements/*.txt anew from pyproject.toml (needs uv)
 python3 run.py NAME [ARGUMENTS]    run a management command; `help` lists them

@@ -10,7 +10,7 @@ from typing import Any
 
 from sessions_app import actors
 from sessions_app.actors import Actor, Role
-from sessions_app.databases import execute
+from sessions_app.databases import connection, execute
 from sessions_app.errors import NotAllowed
 
 # A grant counts beside the default of its project; that of all others counts where a project has none of its own.
@@ -48,7 +48,12 @@ def condition(column: str, role: Role = Role.VIEWER) -> Condition:
     `column` holds the key of a project. Nothing for who may see all.
     """
     found = projects(actors.current(), role)
-    return (f" AND {column} IN ({found[0]})", found[1]) if found else ("", [])
+    if found is None:
+        return "", []
+    # The plus keeps SQLite from reading and sorting all sessions of these projects where a list wants the newest few:
+    # 0.4 ms by the list's own index, and 5 without (benchmarks/access.py). https://sqlite.org/optoverview.html#uplus
+    plus = "+" if connection().vendor == "sqlite" else ""
+    return f" AND {plus}{column} IN ({found[0]})", found[1]
 
 
 def role_in(project_id: int) -> Role:

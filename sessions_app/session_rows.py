@@ -30,12 +30,11 @@ PLACES = {"store": " AND trashed_at IS NULL", "trash": " AND trashed_at IS NOT N
 LINEAGE_LOCK = 0x466F726B  # any number that nobody else locks
 
 _COLUMNS = (
-    "session.id, session.project_id, project.name, {}, session.relation, session.relation_inferred,"
+    "session.id, session.project_id, project.name, session.parent_id, session.relation, session.relation_inferred,"
     " session.fork_point, session.title, session.title_source, session.agent, session.turns, session.version,"
     " session.created_at, session.updated_at, session.message_count, session.tail_digest, session.size_bytes,"
     " session.prompt_count, session.first_prompt, session.strand_id"
 )
-_VISIBLE_PARENT = "(SELECT parent.id FROM forklore_session parent WHERE parent.id = session.parent_id{})"  # or NULL
 _FROM = " FROM forklore_session session JOIN forklore_project project ON project.id = session.project_id"
 
 
@@ -170,7 +169,7 @@ def locked(
     """
     lock = f" FOR {'SHARE' if share else 'UPDATE'} OF session" if connection().features.has_select_for_update else ""
     sight, parameters = gate.condition("session.project_id", needs)
-    found = _select("session.parent_id", f"session.id = %s{PLACES[where]}{sight}{lock}", [key(id), *parameters])
+    found = _select(f"session.id = %s{PLACES[where]}{sight}{lock}", [key(id), *parameters])
     if not found:
         raise refusal(id, where, needs)
     if expected_version is not None and found[0].version != expected_version:
@@ -196,14 +195,24 @@ def live(condition: str, parameters: Sequence[Any], limit: int) -> list[SessionR
     sight, projects = gate.condition("session.project_id")
     end = "ORDER BY session.updated_at DESC, session.id LIMIT %s"
     statement = f"session.trashed_at IS NULL AND {condition}{sight} {end}"
-    if not sight:
-        return _select("session.parent_id", statement, [*parameters, limit])
-    parent = _VISIBLE_PARENT.format(gate.condition("parent.project_id")[0])
-    found = _select(parent, statement, [*projects, *parameters, *projects, limit])
-    for row in found:
-        if row.parent_id is None:
-            row.relation = row.fork_point = None
+    found = _select(statement, [*parameters, *projects, limit])
+    if sight:
+        _hide_parents(found)
     return found
+
+
+def _hide_parents(rows: Sequence[SessionRow]) -> None:
+    """Let a session whose parent is out of sight be a root."""
+    parents = {key(row.parent_id) for row in rows if row.parent_id}
+    if not parents:
+        return
+    sight, projects = gate.condition("project_id")
+    marks = ", ".join(["%s"] * len(parents))
+    statement = f"SELECT id FROM forklore_session WHERE id IN ({marks}){sight}"  # noqa: S608
+    seen = {uuid_of(id) for (id,) in execute(statement, [*parents, *projects]).fetchall()}
+    for row in rows:
+        if row.parent_id not in seen:
+            row.parent_id = row.relation = row.fork_point = None
 
 
 def ancestors(id: UUID) -> list[UUID]:
@@ -289,8 +298,8 @@ def _changing(row: SessionRow) -> dict[str, Any]:
     }
 
 
-def _select(parent: str, condition: str, parameters: Sequence[Any]) -> list[SessionRow]:
-    found = execute(f"SELECT {_COLUMNS.format(parent)}{_FROM} WHERE {condition}", parameters)
+def _select(condition: str, parameters: Sequence[Any]) -> list[SessionRow]:
+    found = execute(f"SELECT {_COLUMNS}{_FROM} WHERE {condition}", parameters)
     return [_row(values) for values in found.fetchall()]
 
 

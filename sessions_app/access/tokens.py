@@ -15,12 +15,20 @@ from sessions_app.access import audit, secrets
 from sessions_app.access.errors import InvalidToken, TokenNotFound
 from sessions_app.access.models import Token
 from sessions_app.actors import EVERYTHING, ORDINARY, Actor, Scope
+from sessions_app.databases import execute
+from sessions_app.session_rows import aware
 
 DAYS = 90  # that a token holds unless told otherwise
 LONGEST = 3650  # days
 # How exactly its last use is known: a write at every request would cost more than the rest.
 NOTED = timedelta(minutes=1)
 READ_ONLY: frozenset[Scope] = frozenset(("read",))
+
+# With a row for each project, so that all of it is one question; by the cursor, for every request asks it.
+_FIND = """SELECT token.id, token.name, token.scopes, token.expires_at, token.last_used_at, token.restricted,
+token.user_id, auth_user.is_active, auth_user.is_superuser, chosen.project_id
+FROM forklore_access_token token LEFT JOIN auth_user ON auth_user.id = token.user_id
+LEFT JOIN forklore_access_token_projects chosen ON chosen.token_id = token.id WHERE token.digest = %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +98,13 @@ def of(user_id: int | None) -> list[TokenRecord]:
 
 def find(token: str) -> Actor | None:
     """Whom a token stands for; None for one that is unknown, expired or revoked, or whose user is not active."""
-    # With a row for each project, so that all of it is one question.
-    rows = Token.objects.filter(digest=secrets.token_digest(token)).values_list(
-        "pk",
-        "name",
-        "scopes",
-        "expires_at",
-        "last_used_at",
-        "restricted",
-        "user",
-        "user__is_active",
-        "user__is_superuser",
-        "projects",
-    )
-    found, now = list(rows), timezone.now()
+    found, now = execute(_FIND, [secrets.token_digest(token)]).fetchall(), timezone.now()
     if not found:
         return None
     pk, name, scopes, expires_at, last_used_at, restricted, user_id, is_active, is_admin, _ = found[0]
-    if (expires_at and expires_at <= now) or (user_id and not is_active):
+    if (expires_at and aware(expires_at) <= now) or (user_id and not is_active):
         return None
-    if last_used_at is None or last_used_at <= now - NOTED:
+    if last_used_at is None or aware(last_used_at) <= now - NOTED:
         Token.objects.filter(pk=pk).update(last_used_at=now)
     return Actor(
         "token",
@@ -117,7 +112,7 @@ def find(token: str) -> Actor | None:
         _scopes(scopes),
         bearer=True,
         user_id=user_id,
-        unrestricted=user_id is None or is_admin,
+        unrestricted=user_id is None or bool(is_admin),
         projects=frozenset(row[-1] for row in found if row[-1]) if restricted else None,
     )
 

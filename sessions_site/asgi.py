@@ -18,5 +18,10 @@ from sessions_app.access.sockets import ActorsOnly, no_such_socket  # noqa: E402
 _routes = ProtocolTypeRouter({"http": _http, "websocket": ActorsOnly(no_such_socket)})
 application = Guard(
     _routes,
-    Rules(hosts=settings.FORKLORE_HOSTS, body_bytes=settings.FORKLORE_BODY_LIMIT, program=settings.FORKLORE_PROGRAM),
+    Rules(
+        hosts=settings.FORKLORE_HOSTS,
+        body_bytes=settings.FORKLORE_BODY_LIMIT,
+        loopback_only=settings.FORKLORE_MODE != "team",
+        program=settings.FORKLORE_PROGRAM,
+    ),
 )

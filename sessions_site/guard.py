@@ -26,6 +26,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 HEADERS_MOST = 100
 HEADERS_BYTES = 32 * 1024
 NAMELESS_BYTES = 64 * 1024  # of a body without cookie or token: nobody sends more than a form that lets them in
+FRAME_BYTES = 4096  # of what a browser may send at once over a WebSocket
 BODY_PAUSE = 30  # seconds between two parts of a body
 
 # Images come from this server too: those of transcripts are addresses of their own, for a `data:` image may be larger

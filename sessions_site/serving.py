@@ -1,4 +1,4 @@
-"""Serves the site to this machine: takes a port, starts uvicorn, tells the address, opens a browser."""
+"""Serves the site: takes a port, starts uvicorn, tells the address, opens a browser."""
 
 import errno
 import os
@@ -9,6 +9,8 @@ import webbrowser
 from collections.abc import Callable, Iterable, Mapping
 
 import uvicorn
+
+from sessions_site.guard import FRAME_BYTES
 
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "localhost": socket.AF_INET, "::1": socket.AF_INET6}
 FIRST_PORT = 8000
@@ -21,7 +23,7 @@ def listen(host: str, ports: Iterable[int]) -> socket.socket:
     Raises OSError, with errno EADDRINUSE when all are taken.
     """
     for port in ports:
-        listener = socket.socket(LOOPBACK[host])
+        listener = socket.socket(LOOPBACK.get(host) or (socket.AF_INET6 if ":" in host else socket.AF_INET))
         if os.name == "posix":  # elsewhere the option would let two programs share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -55,6 +57,9 @@ def serve(application: str, listener: socket.socket, when_ready: Callable[[], No
         access_log=False,
         server_header=False,
         proxy_headers=False,  # any local program could claim another address or scheme by them
+        ws_max_size=FRAME_BYTES,
+        ws_ping_interval=20.0,  # seconds; who does not answer as long again is gone
+        ws_ping_timeout=20.0,
         timeout_graceful_shutdown=10,  # seconds; without it open WebSockets keep the server from stopping
     )
     _Server(config, when_ready).run(sockets=[listener])

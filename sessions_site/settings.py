@@ -2,7 +2,8 @@
 
 FORKLORE_DATA   the data directory (default: forklore in XDG_DATA_HOME or ~/.local/share)
 DATABASE_URL    sqlite:///path or postgresql://user:password@host:port/name (default: forklore.sqlite3 in the data directory)
-FORKLORE_MODE   local (default): for the owner of this machine's data directory; team comes later
+FORKLORE_MODE   local (default): for the owner of this machine's data directory; team: for people who sign in
+FORKLORE_PROXY  1: a proxy that speaks https is in front, sets X-Forwarded-Proto and -For, and lets nobody else set them
 FORKLORE_HOSTS  hosts to answer to besides the loopback ones, with a port or without, separated by commas
 FORKLORE_BODY_LIMIT  bytes that one request may send (default: 64 MiB)
 FORKLORE_DEBUG  1 shows tracebacks in the browser
@@ -99,11 +100,41 @@ SESSION_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_SAMESITE = "Strict"
 # Not in a cookie: what a toast says names sessions, and other servers of this machine are sent the cookies of its host.
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SESSION_ENGINE = "sessions_app.access.user_sessions"
+SESSION_COOKIE_AGE = 7 * 24 * 60 * 60  # seconds; the session itself ends earlier when nobody uses it
 CSRF_COOKIE_HTTPONLY = True  # the page carries the token; scripts need not read the cookie
 # The guard gives every answer its headers, those of static files and of errors too.
 SECURE_CONTENT_TYPE_NOSNIFF = False
 SECURE_REFERRER_POLICY = None
 SECURE_CROSS_ORIGIN_OPENER_POLICY = None
+
+# Argon2 first; a password that an older Django hashed is still known, and hashed anew when its owner signs in.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+FORKLORE_PROXY = os.environ.get("FORKLORE_PROXY") == "1"
+if FORKLORE_MODE == "team":
+    # Browsers keep them also on http://127.0.0.1; elsewhere signing in takes https, which a proxy gives.
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+if FORKLORE_MODE == "team" and FORKLORE_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+SILENCED_SYSTEM_CHECKS = [
+    # The guard sends these headers itself, on static files and errors too: X-Frame-Options, nosniff, Referrer-Policy,
+    # Cross-Origin-Opener-Policy.
+    *("security.W002", "security.W006", "security.W022", "security.W024"),
+    "security.W003",  # CsrfOfCookies is Django's own, by another name
+    *("security.W005", "security.W021"),  # HSTS is not for this server to promise for other hosts of the domain
+]
 
 FORKLORE_BODY_LIMIT = int(os.environ.get("FORKLORE_BODY_LIMIT") or 64 * 1024 * 1024)  # bytes
 DATA_UPLOAD_MAX_MEMORY_SIZE = FORKLORE_BODY_LIMIT

@@ -9,7 +9,15 @@ _own = RUN / os.environ.get("PYTEST_XDIST_WORKER", "main")
 for _name, _folder in (("FORKLORE_DATA", "data"), ("HOME", "home")):
     os.environ[_name] = str(_own / _folder)
     (_own / _folder).mkdir(parents=True, exist_ok=True)
-for _name in ("DATABASE_URL", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "CODEX_HOME", "CLAUDE_CONFIG_DIR"):
+for _name in (
+    "DATABASE_URL",
+    "XDG_DATA_HOME",
+    "XDG_CONFIG_HOME",
+    "CODEX_HOME",
+    "CLAUDE_CONFIG_DIR",
+    "FORKLORE_MODE",
+    "FORKLORE_PROXY",
+):
     os.environ.pop(_name, None)  # what is set on a developer's machine must not reach a test
 
 from sessions_site.configuration import database_from_url  # noqa: E402

@@ -66,10 +66,6 @@ class Up:
             "Any other needs FORKLORE_MODE=team."
         )
 
-    def test_serves_a_team_not_yet(self, data):
-        assert "There is no team mode yet" in refusal({**data, "FORKLORE_MODE": "team"}, "--host", "0.0.0.0")
-        assert "FORKLORE_MODE is local or team, not public." in refusal({**data, "FORKLORE_MODE": "public"})
-
     def test_takes_no_pattern_for_a_host(self, data):
         assert "FORKLORE_HOSTS names hosts exactly" in refusal({**data, "FORKLORE_HOSTS": "*.example.org"})
 
@@ -123,7 +119,7 @@ class GettingIn:
             ] * 3
             assert get(server.url, cookie, host="evil.test")[0] == 421
 
-            assert managed(data, "token", "list").startswith("ci: read and write, without end, last used ")
+            assert managed(data, "token", "list").startswith("ci: read and write, until ")
             assert managed(data, "token", "revoke", "ci") == "Revoked ci.\n"
             assert get(server.url, token=made)[0] == 401
 

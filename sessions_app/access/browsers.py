@@ -34,6 +34,11 @@ def revoke(secret: str) -> None:
     Browser.objects.filter(digest=secrets.keyed_digest(secret)).delete()
 
 
+def revoke_others(secret: str) -> None:
+    """All but the one with that secret."""
+    Browser.objects.exclude(digest=secrets.keyed_digest(secret)).delete()
+
+
 def revoke_all() -> int:
     """How many there were."""
     return Browser.objects.all().delete()[0]

@@ -14,3 +14,7 @@ class TokenNotFound(StoreError):
 
 class InvalidRole(StoreError):
     """A role that nobody can have by default."""
+
+
+class InvalidPerson(StoreError):
+    """A name or a password that nobody can have, or a change that would leave no admin."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
 from sessions_app.actors import Role
@@ -99,3 +100,23 @@ class AuditEntry(models.Model):
 
     def delete(self, *args: Any, **options: Any) -> tuple[int, dict[str, int]]:
         raise TypeError("The audit log is append-only.")
+
+
+class UserSession(AbstractBaseSession):
+    """A browser in which somebody of a team signed in; Django's table does not know whose a session is."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+")
+    began_at = models.DateTimeField()
+
+    @classmethod
+    def get_session_store_class(cls) -> type:
+        from sessions_app.access.user_sessions import SessionStore
+
+        return SessionStore
+
+
+class Fault(models.Model):
+    """A try to sign in that failed or is under way."""
+
+    key = models.CharField(max_length=64, db_index=True)  # a digest of the account, the address or both
+    moment = models.DateTimeField()

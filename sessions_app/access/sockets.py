@@ -1,34 +1,106 @@
-"""WebSockets open only for somebody: the actor is found before they are accepted."""
+"""WebSockets open only for somebody, stay open only while that holds, and take little at once."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.http import parse_cookie
 
 from sessions_app.access import finding
+from sessions_app.actors import Actor, acting
+from sessions_site.guard import FRAME_BYTES
 
 NOBODY = 4401  # close codes that applications may give; a browser sees them only on a socket that was open
 NO_SUCH_SOCKET = 4404
+TOO_MANY = 4429
+TOO_LARGE = 1009
+MOST = 20  # open at once by one actor, in this process
+PAUSE = 1.0  # seconds between two looks at whether the credential is still good
+
+_open: Counter[tuple[str, int | None, str]] = Counter()
 
 
 class ActorsOnly:
-    """Wraps the routes of the sockets; to them, scope["actor"] is an Actor."""
+    """Wraps the routes of the sockets; to them, scope["actor"] is an Actor, whom the store obeys."""
 
     def __init__(self, application: Any):
         self._application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        cookie = parse_cookie(headers.get("cookie", "")).get(settings.FORKLORE_COOKIE)
-        actor = await sync_to_async(finding.find)(cookie, headers.get("authorization"))
+        actor = await _find(scope)
         if actor is None:
             await send({"type": "websocket.close", "code": NOBODY})
             return
-        await self._application({**scope, "actor": actor}, receive, send)
+        key = (actor.kind, actor.user_id, actor.name)
+        if _open[key] >= MOST:
+            await send({"type": "websocket.close", "code": TOO_MANY})
+            return
+        _open[key] += 1
+        try:
+            await _Watched(scope, receive, send).run(self._application, actor)
+        finally:
+            _open[key] -= 1
+            if not _open[key]:
+                del _open[key]
+
+
+class _Watched:
+    """One open socket, which ends by itself, by its credential, or by too large a frame."""
+
+    def __init__(self, scope: dict[str, Any], receive: Any, send: Any):
+        self._scope, self._receive, self._send = scope, receive, send
+        self._code: int | None = None  # with which it is closed, when not by the application
+        self._stopped = asyncio.Event()
+
+    async def run(self, application: Any, actor: Actor) -> None:
+        with acting(actor):
+            work = asyncio.ensure_future(application({**self._scope, "actor": actor}, self._limited, self._guarded))
+        helpers = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._stopped.wait())]
+        try:
+            await asyncio.wait([work, *helpers], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (work, *helpers):
+                if not task.done():
+                    task.cancel()
+            await asyncio.gather(work, *helpers, return_exceptions=True)
+        if self._code is not None:
+            with suppress(Exception):  # the other side may be gone by now
+                await self._send({"type": "websocket.close", "code": self._code})
+        elif not work.cancelled():
+            work.result()  # raises what the application raised
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSE)
+            if await _find(self._scope) is None:
+                self._stop(NOBODY)
+                return
+
+    async def _limited(self) -> dict[str, Any]:
+        event = await self._receive()
+        size = len(event.get("bytes") or b"") or len((event.get("text") or "").encode())
+        if size > FRAME_BYTES:
+            self._stop(TOO_LARGE)
+            await asyncio.Event().wait()  # until it is cancelled
+        return event
+
+    async def _guarded(self, event: dict[str, Any]) -> None:
+        if self._code is None:
+            await self._send(event)
+
+    def _stop(self, code: int) -> None:
+        self._code = code
+        self._stopped.set()
 
 
 async def no_such_socket(scope: dict[str, Any], receive: Any, send: Any) -> None:
     await send({"type": "websocket.close", "code": NO_SUCH_SOCKET})
+
+
+async def _find(scope: dict[str, Any]) -> Actor | None:
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    return await sync_to_async(finding.find)(parse_cookie(headers.get("cookie", "")), headers.get("authorization"))

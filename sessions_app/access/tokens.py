@@ -23,6 +23,7 @@ LONGEST = 3650  # days
 # How exactly its last use is known: a write at every request would cost more than the rest.
 NOTED = timedelta(minutes=1)
 READ_ONLY: frozenset[Scope] = frozenset(("read",))
+SCOPES = {"read": READ_ONLY, "write": ORDINARY, "admin": EVERYTHING}  # as a person chooses them
 
 # With a row for each project, so that all of it is one question; by the cursor, for every request asks it.
 _FIND = """SELECT token.id, token.name, token.scopes, token.expires_at, token.last_used_at, token.restricted,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from django.conf import settings
+from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.templatetags.static import static
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from sessions_app.access import browsers, codes
 from sessions_app.access.throttle import Throttle
+from sessions_app.web import sign_in
 
 FILES = (
     "css/site.css",
@@ -37,6 +39,8 @@ wrong_codes = Throttle(most=10, seconds=60)
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
+    if settings.FORKLORE_MODE == "team":
+        return sign_in.sign_in(request, _own_address((request.POST or request.GET).get("next", "")))
     if request.method == "POST":
         return _enter_with(request, request.POST.get("code", "")[:LONGEST])
     if request.actor and "next" in request.GET:  # type: ignore[attr-defined]  # by FindActor
@@ -55,6 +59,7 @@ def known(request: HttpRequest) -> HttpResponse:
 def leave(request: HttpRequest) -> HttpResponse:
     """End this browser's stay; its cookie is worthless at once, wherever it was copied to."""
     browsers.revoke(request.COOKIES.get(settings.FORKLORE_COOKIE, ""))
+    auth.logout(request)
     answer = HttpResponseRedirect(reverse("web:enter"))
     answer.delete_cookie(settings.FORKLORE_COOKIE, samesite="Strict")
     return answer
@@ -62,18 +67,19 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 def is_open(path: str) -> bool:
     """Whether nobody in particular may ask for it: how to get in, and whether the server is well."""
-    return path in _open_paths()
+    return path in _open_paths() or (settings.FORKLORE_MODE == "team" and path.startswith(_invitations()))
 
 
 def refusal(request: HttpRequest) -> HttpResponse:
     """401, as the page for a person who opened one, and else in words."""
+    team = settings.FORKLORE_MODE == "team"
     a_page = "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers
     if a_page and request.method in ("GET", "HEAD"):
-        answer = _page(request, 401, request.get_full_path())
+        show = sign_in.page if team else _page
+        answer = show(request, 401, request.get_full_path())
     else:
-        answer = sentence(
-            request, 401, f"Nobody is let in without a credential. Get in by {settings.FORKLORE_PROGRAM} open."
-        )
+        how = f"Sign in at {reverse('web:enter')}." if team else f"Get in by {settings.FORKLORE_PROGRAM} open."
+        answer = sentence(request, 401, f"Nobody is let in without a credential. {how}")
     answer["WWW-Authenticate"] = "Bearer"
     answer["Cache-Control"] = "no-store"
     return answer
@@ -118,6 +124,11 @@ def _page(request: HttpRequest, status: int, address: str, error: str = "") -> H
 def _own_address(address: str) -> str:
     """Where to go on to: a path of this site, or its first page for anything else."""
     return address if address.startswith("/") and url_has_allowed_host_and_scheme(address, None) else "/"
+
+
+@cache
+def _invitations() -> str:
+    return reverse("web:invitation", args=["x", "x"]).partition("x")[0]
 
 
 @cache

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
@@ -45,9 +44,7 @@ class FindActor(MiddlewareMixin):
         return permission_denied(request, error) if isinstance(error, NotAllowed) else None
 
     def process_request(self, request: Any) -> HttpResponse | None:
-        request.actor = finding.find(
-            request.COOKIES.get(settings.FORKLORE_COOKIE), request.headers.get("Authorization")
-        )
+        request.actor = finding.find(request.COOKIES, request.headers.get("Authorization"))
         if request.actor is None:
             return None if enter.is_open(request.path_info) else enter.refusal(request)
         if request.method not in READING and not request.actor.may("write"):

@@ -2,7 +2,20 @@
 
 from django.urls import include, path, register_converter
 
-from sessions_app.web import actions, enter, health, imports, lists, projects, search, trash
+from sessions_app.web import (
+    account,
+    actions,
+    enter,
+    health,
+    imports,
+    lists,
+    people,
+    projects,
+    search,
+    settings_pages,
+    sign_in,
+    trash,
+)
 from sessions_app.web.converters import ProjectName
 
 app_name = "web"
@@ -21,6 +34,16 @@ urlpatterns = [
     path("enter/", enter.enter, name="enter"),
     path("enter/known/", enter.known, name="known"),
     path("leave/", enter.leave, name="leave"),
+    path("invitation/<str:name>/<str:secret>/", sign_in.invitation, name="invitation"),
+    path("settings/", account.account, name="settings"),
+    path("settings/password/", account.password, name="password"),
+    path("settings/browsers/", account.end_browsers, name="end-browsers"),
+    path("settings/tokens/", settings_pages.tokens, name="tokens"),
+    path("settings/tokens/<int:id>/revoke/", settings_pages.revoke_token, name="revoke-token"),
+    path("settings/people/", people.people, name="people"),
+    path("settings/people/<int:id>/", people.person, name="person"),
+    path("settings/roles/", people.defaults, name="roles"),
+    path("settings/audit/", settings_pages.audit, name="audit"),
     path("healthz", health.healthz, name="healthz"),
     path("sessions/<uuid:id>/title/", actions.title, name="title"),
     path("sessions/<uuid:id>/delete/", actions.delete, name="delete"),

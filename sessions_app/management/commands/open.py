@@ -24,6 +24,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, no_browser: bool, own_host: bool, **options: Any) -> None:
+        if settings.FORKLORE_MODE == "team":
+            raise CommandError("In team mode people sign in by name and password; there is nothing to open.")
         url = running.newest(settings.DATA_DIR)
         if url is None:
             raise CommandError(f"Forklore is not running; start it by: {settings.FORKLORE_PROGRAM}")

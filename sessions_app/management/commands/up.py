@@ -10,7 +10,7 @@ from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
 from sessions_app import opening
-from sessions_app.access import codes, token_file
+from sessions_app.access import codes, people, token_file
 from sessions_app.errors import DatabaseTooNew
 from sessions_site import guard, private_files, running, serving, sqlite
 
@@ -20,7 +20,9 @@ class Command(BaseCommand):
     requires_system_checks = ()  # they would double the time of a start, and the tests run them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1 (default), ::1 or localhost")
+        parser.add_argument(
+            "--host", default="127.0.0.1", help="127.0.0.1 (default), ::1 or localhost; for a team any address"
+        )
         parser.add_argument("--port", type=int, help="this port and no other; 0 takes any free one")
         parser.add_argument("--no-browser", action="store_true", help="do not open a browser")
 
@@ -33,11 +35,20 @@ class Command(BaseCommand):
         token_file.ensure(settings.DATA_DIR)
         listener = self._listen(host, port)
         url = serving.address(host, listener)
-        link = serving.launch_link(url, codes.make())
+        team = settings.FORKLORE_MODE == "team"
+        adminless = team and not people.has_admin()
+        link = url if team else serving.launch_link(url, codes.make())
 
         def when_ready() -> None:
             self.stdout.write(f"Forklore is at {url} (Ctrl-C stops it)")
-            self.stdout.write(f"Get in within a minute by {link} or at any time by: {settings.FORKLORE_PROGRAM} open")
+            if adminless:
+                self.stdout.write(
+                    f"Nobody can sign in yet; make the first admin by: {settings.FORKLORE_PROGRAM} create_admin NAME"
+                )
+            elif not team:
+                self.stdout.write(
+                    f"Get in within a minute by {link} or at any time by: {settings.FORKLORE_PROGRAM} open"
+                )
             self.stdout.flush()
             if not no_browser and serving.wants_browser():
                 serving.open_browser(link)
@@ -50,15 +61,15 @@ class Command(BaseCommand):
             self.stdout.write("")  # the shell's prompt goes below the ^C
 
     def _refuse_what_is_open_to_others(self, host: str) -> None:
-        if settings.FORKLORE_MODE == "team":
-            raise CommandError("There is no team mode yet; without FORKLORE_MODE Forklore serves you alone, here.")
-        if settings.FORKLORE_MODE != "local":
+        if settings.FORKLORE_MODE not in ("local", "team"):
             raise CommandError(f"FORKLORE_MODE is local or team, not {settings.FORKLORE_MODE}.")
-        if host not in serving.LOOPBACK:
+        if settings.FORKLORE_MODE == "local" and host not in serving.LOOPBACK:
             raise CommandError(
                 f"Forklore answers to this machine only: --host is one of {', '.join(serving.LOOPBACK)}. "
                 "Any other needs FORKLORE_MODE=team."
             )
+        if settings.FORKLORE_MODE == "team" and settings.FORKLORE_HOSTS == (settings.FORKLORE_OWN_HOST,):
+            raise CommandError("A team reaches Forklore by a name: FORKLORE_HOSTS=forklore.example.org")
         try:
             guard.Rules(settings.FORKLORE_HOSTS)
         except ValueError as error:

@@ -1,0 +1,116 @@
+"""The people of a team: who they are, how they get their first password, and how they leave."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from sessions_app import databases
+from sessions_app.access import audit, user_sessions
+from sessions_app.access.errors import InvalidPerson
+
+
+def has_admin() -> bool:
+    return User.objects.filter(is_superuser=True, is_active=True).exists()
+
+
+def create_admin(name: str, password: str) -> None:
+    """Raises InvalidPerson for a name or a password that cannot be."""
+    _create(name, password, admin=True)
+
+
+def invite(name: str) -> User:
+    """Somebody without a password, who cannot sign in before they set one by their invitation. Raises InvalidPerson."""
+    return _create(name, None, admin=False)
+
+
+def invitation(user: User) -> tuple[str, str]:
+    """What names the user in the link, and what makes it good: once, and for three days."""
+    return urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+
+
+def invited(name: str, secret: str) -> User | None:
+    """Whom an invitation is for; None for one that is wrong, was used or is too old."""
+    try:
+        user = User.objects.filter(pk=int(urlsafe_base64_decode(name).decode()), is_active=True).first()
+    except (ValueError, OverflowError):
+        return None
+    return user if user and default_token_generator.check_token(user, secret) else None
+
+
+def set_password(user: User, password: str, *, keep_session: str | None = None) -> None:
+    """Every session of the user but that of one key ends. Raises InvalidPerson for a password that is too weak."""
+    _validate(password, user)
+    with transaction.atomic(databases.current()):
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        user_sessions.end_all(user.pk, but=keep_session)
+        audit.append("set password", "user", user.pk)
+
+
+def reset(user: User) -> None:
+    """Take the password away, so that a new invitation can be given; all sessions end."""
+    with transaction.atomic(databases.current()):
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+        user_sessions.end_all(user.pk)
+        audit.append("reset password", "user", user.pk)
+
+
+def set_active(user: User, active: bool) -> None:
+    """Somebody who is not active is let in by nothing, tokens included. Raises InvalidPerson."""
+    with transaction.atomic(databases.current()):
+        if not active:
+            _check_another_admin(user)
+            user_sessions.end_all(user.pk)
+        user.is_active = active
+        user.save(update_fields=["is_active"])
+        audit.append("let back in" if active else "deactivated", "user", user.pk)
+
+
+def set_admin(user: User, admin: bool) -> None:
+    """Raises InvalidPerson where nobody would be left."""
+    with transaction.atomic(databases.current()):
+        if not admin:
+            _check_another_admin(user)
+        user.is_superuser = user.is_staff = admin  # staff: to Django's own admin
+        user.save(update_fields=["is_superuser", "is_staff"])
+        audit.append("made admin" if admin else "no longer admin", "user", user.pk)
+
+
+def _create(name: str, password: str | None, *, admin: bool) -> User:
+    user = User(username=name, is_superuser=admin, is_staff=admin)
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise InvalidPerson(" ".join(error.messages)) from error
+    if User.objects.filter(username__iexact=name).exists():
+        raise InvalidPerson(f"There is somebody named {name} already.")
+    if password is not None:
+        _validate(password, user)
+        user.set_password(password)
+    else:
+        user.set_unusable_password()
+    with transaction.atomic(databases.current()):
+        user.save()
+        audit.append("created admin" if admin else "invited", "user", user.pk)
+    return user
+
+
+def _validate(password: str, user: User) -> None:
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise InvalidPerson(" ".join(error.messages)) from error
+
+
+def _check_another_admin(user: User) -> None:
+    # Locked, so that two admins cannot take each other's place at once.
+    admins = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
+    if [admin.pk for admin in admins] == [user.pk]:
+        raise InvalidPerson("Nobody else is an admin; make somebody one first.")

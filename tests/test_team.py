@@ -96,7 +96,7 @@ class TheFirstAdmin:
 
 class TokensByCommand:
     def test_have_scopes_and_projects(self, environment):
-        manage(environment, "demo")
+        manage(environment, "migrate")
         code, said = manage(environment, "create_token", "ci", "--scope=read", "--days=3")
         assert code == 0
         assert said.startswith("forklore_")

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from django.conf import settings
 
 from sessions_app import store
+from sessions_app.access import audit
 from sessions_app.errors import InvalidLineage, SessionPurged, StoreError
 from sessions_app.integrations import claude_code, codex, files, known, lineage
 from sessions_app.integrations.file_import import Cancelled, FileImport, Outcome
@@ -97,7 +98,11 @@ def import_paths(
     for root in roots:
         root.stat()
     with _alone():
-        return _Run(progress, cancelled or (lambda: False)).run(roots)
+        summary = _Run(progress, cancelled or (lambda: False)).run(roots)
+    changed = summary.new + summary.grown + summary.rewritten
+    if changed:
+        audit.append("imported", "session", "from transcripts", count=changed)
+    return summary
 
 
 def recognise(first: list[Message]) -> type[Transcript] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
@@ -34,7 +32,7 @@ def password(request: HttpRequest) -> HttpResponse:
         return _page(request, 429, "Too many tries; wait a quarter of an hour.")
     faults.count(name, address)
     if not user.check_password(request.POST.get("current", "")[:LONGEST]):
-        return _page(request, 422, "The password of now is another.")
+        return _page(request, 422, "The current password is another.")
     faults.forget(name, address)
     try:
         people.set_password(user, request.POST.get("password", "")[:LONGEST], keep_session=request.session.session_key)
@@ -84,4 +82,4 @@ def _user(request: HttpRequest) -> User:
     actor = _person(request)
     if actor.user_id is None or request.user.pk != actor.user_id:
         raise Http404("The owner of this machine has no password here.")
-    return cast(User, request.user)
+    return request.user

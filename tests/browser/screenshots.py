@@ -76,6 +76,7 @@ def _pages(site) -> dict[str, str]:
         "search-nothing": "/search/?q=project:ledger+zebra",
         "find": f"/sessions/{site.run(longest)}/find/?q=test",
         "trash": "/trash/",
+        "settings": "/settings/tokens/",
     }
 
 

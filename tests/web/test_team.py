@@ -305,7 +305,7 @@ class Admins:
 
     def test_read_the_log_in_pages(self):
         admin = signed_in("root", admin=True)
-        for number in range(60):
+        for _ in range(60):
             roles.set_default(Role.NONE)
         first = admin.get("/settings/audit/").content.decode()
         (more,) = re.findall(r'hx-get="(/settings/audit/\?[^"]+)"', first)

@@ -92,8 +92,8 @@ def _finding(token: str) -> list[str]:
     cookie = browsers.let_in()
     missed = []
     ways: dict[str, Callable[[], object]] = {
-        "find who asks, by a token": lambda: finding.find(None, f"Bearer {token}"),
-        "find who asks, by a cookie": lambda: finding.find(cookie, None),
+        "find who asks, by a token": lambda: finding.find({}, f"Bearer {token}"),
+        "find who asks, by a cookie": lambda: finding.find({settings.FORKLORE_COOKIE: cookie}, None),
     }
     for name, way in ways.items():
         middle, late = quantiles(lambda turn, way=way: way(), 500)  # type: ignore[misc]

@@ -221,6 +221,14 @@ class Guessing:
         noted = AuditEntry.objects.filter(verb="failed to sign in").values_list("object_id", flat=True)
         assert list(noted.order_by("pk")) == ["127.0.0.1", "192.0.2.7"]
 
+    def test_is_not_possible_at_a_door_of_djangos_admin(self):
+        a_user("root", admin=True)
+        ada = signed_in("ada")
+        form = {"username": "root", "password": PASSWORD, "next": "/admin/"}
+        assert ada.post("/admin/login/", form).status_code == 403
+        assert ada.get("/settings/people/").status_code == 403
+        assert sign_in(name="root").get("/admin/").status_code == 200
+
 
 class AnInvitation:
     def test_lets_somebody_choose_a_password_once(self, stranger):

@@ -59,7 +59,7 @@ class _Watched:
     async def run(self, application: Any, actor: Actor) -> None:
         with acting(actor):
             work = asyncio.ensure_future(application({**self._scope, "actor": actor}, self._limited, self._guarded))
-        helpers = [asyncio.ensure_future(self._watch()), asyncio.ensure_future(self._stopped.wait())]
+        helpers = [asyncio.ensure_future(self._watch(actor)), asyncio.ensure_future(self._stopped.wait())]
         try:
             await asyncio.wait([work, *helpers], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -73,10 +73,11 @@ class _Watched:
         elif not work.cancelled():
             work.result()  # raises what the application raised
 
-    async def _watch(self) -> None:
+    async def _watch(self, actor: Actor) -> None:
+        """Until the credential ends, or stands for less or more than it did."""
         while True:
             await asyncio.sleep(PAUSE)
-            if await _find(self._scope) is None:
+            if await _find(self._scope) != actor:
                 self._stop(NOBODY)
                 return
 

@@ -17,14 +17,15 @@ from typing import Literal
 from uuid import uuid4
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import override_settings
 from django.urls import get_resolver
 from django.utils import timezone
 
-from sessions_app import gate, store
-from sessions_app.access import browsers, codes, roles, tokens
+from sessions_app import actors, gate, store
+from sessions_app.access import browsers, codes, roles, sockets, tokens
 from sessions_app.actors import Role
 from sessions_app.models import Project, Session
 from sessions_app.web import enter
@@ -418,3 +419,46 @@ class AnAttack:
     def test_finds_no_socket_open_to_nobody(self):
         assert send(asgi.application, "SOCKET", "/live/", "x" * 43, {}) == 4401
         assert send(asgi.application, "SOCKET", "/live/", browsers.let_in(), {}) == 4404
+
+
+class AnOpenSocket:
+    """Of any kind: what stands behind the wrapper here waits for ever, as a live page does."""
+
+    @pytest.mark.django_db(transaction=True)
+    def test_closes_when_its_token_is_revoked(self, monkeypatch):
+        monkeypatch.setattr(sockets, "PAUSE", 0.01)
+        token = tokens.create("live")
+
+        sent = opened(f"Bearer {token}", then=lambda: tokens.revoke("live"))
+
+        assert [event["type"] for event in sent] == ["websocket.accept", "websocket.close"]
+        assert sent[1]["code"] == sockets.NOBODY
+
+    @pytest.mark.django_db(transaction=True)
+    def test_obeys_who_opened_it(self):
+        seen = []
+
+        async def application(scope, receive, send):
+            seen.append((scope["actor"].name, actors.current().name))
+
+        scope = {"headers": [(b"authorization", f"Bearer {tokens.create('live')}".encode())]}
+        asyncio.run(sockets.ActorsOnly(application)(scope, None, None))
+
+        assert seen == [("live", "live")]
+
+
+def opened(authorization: str, then) -> list[dict]:
+    """What a socket sends that is accepted, and after which something happens."""
+    sent: list[dict] = []
+
+    async def application(scope, receive, send):
+        await send({"type": "websocket.accept"})
+        await sync_to_async(then)()
+        await asyncio.Event().wait()
+
+    async def collect(event):
+        sent.append(event)
+
+    scope = {"headers": [(b"authorization", authorization.encode())]}
+    asyncio.run(asyncio.wait_for(sockets.ActorsOnly(application)(scope, None, collect), 20))
+    return sent

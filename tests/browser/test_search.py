@@ -105,7 +105,10 @@ class Searching:
         box(phone).press("End")
         scrolled = box(phone).evaluate("(field) => field.scrollLeft")
         assert scrolled > 0
-        phone.wait_for_function("document.querySelector('#words').scrollLeft > 0")
+        for _ in range(100):  # looks at most, 20 ms apart
+            if phone.locator("#words").evaluate("(words) => words.scrollLeft"):
+                break
+            phone.wait_for_timeout(20)
         assert word.bounding_box()["x"] == pytest.approx(before - scrolled, abs=1)
 
     def test_takes_its_counts_back_with_the_text(self, desktop, sessions):

@@ -47,6 +47,11 @@ CREATE_POSTGRESQL = (
     "CREATE INDEX IF NOT EXISTS forklore_searchdocument_text ON forklore_searchdocument USING gin (text gin_trgm_ops)",
     "CREATE INDEX IF NOT EXISTS forklore_searchtitle_text ON forklore_searchtitle USING gin (text gin_trgm_ops)",
 )
+# Every search reads what waits to be put into an index, up to 4 MB.
+FLUSH_POSTGRESQL = (
+    "SELECT gin_clean_pending_list('forklore_searchdocument_text'::regclass),"
+    " gin_clean_pending_list('forklore_searchtitle_text'::regclass)"
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -199,8 +204,9 @@ def drop(strand: int, start: int) -> None:
 
 
 def flush() -> None:
-    """Index what waits. Does nothing on PostgreSQL, where nothing does."""
+    """Index what waits."""
     if connection().vendor != "sqlite":
+        _execute(FLUSH_POSTGRESQL)
         return
     _index(_execute("SELECT strand_id, position, text FROM forklore_searchdocument ORDER BY strand_id, position"))
     _execute_only("DELETE FROM forklore_searchdocument")

@@ -51,9 +51,12 @@ def rebuild(progress: Progress | None = None) -> int:
 def tidy(written: int) -> None:
     """Join the segments of the index where the last `written` messages are a good part of all.
 
-    Many segments take two to three times as long to search as one. Others write between the steps.
+    Many segments take two to three times as long to search as one. Others write between the steps. On PostgreSQL what
+    waits to be put into the index is put there.
     """
-    if connection().vendor == "sqlite" and search_index.usable() and written * 10 >= _count():
+    if connection().vendor != "sqlite":
+        search_index.flush()
+    elif search_index.usable() and written * 10 >= _count():
         _merge()
 
 

@@ -52,12 +52,15 @@ class _Dimension:
 
 
 def facets(query: Query) -> list[Facet]:
-    """A facet is counted as if none of its own values were chosen, so that one sees what else there is."""
+    """A facet is counted as if none of its own values were chosen, so that one sees what else there is.
+
+    Where nothing else is asked for, there is nothing else to count.
+    """
     counted: dict[str, tuple[list[SearchHit], bool]] = {}
     found = []
     for dimension in _DIMENSIONS:
         own = [condition for condition in query.conditions if dimension.owns(condition)]
-        source = _without(query, own)
+        source = _without(query, own).strip() or query.source
         if source not in counted:
             counted[source] = _hits(source)
         facet = _facet(query, dimension, own, *counted[source])

@@ -279,6 +279,11 @@ class Facets:
     def test_are_none_where_nothing_is_searched(self, visitor, the_store, query):
         assert self.values(visitor.fragment("/search/?" + urlencode({"q": query, "part": "facets"}))) == {}
 
+    def test_count_what_is_found_by_one_word_alone(self, visitor, the_store):
+        root = a_session(the_store, "needle")
+        the_store.fork_at(root.id, 1)
+        assert self.values(visitor.fragment("/search/?q=is:fork&part=facets"))["Relation"] == {"Fork": (1, "true")}
+
     def test_come_with_the_page_where_that_is_asked_for(self, visitor, the_store):
         a_session(the_store, "needle")
         assert self.values(visitor.get("/search/?q=needle&rail=1"))["Role"] == {"user": (1, "false")}

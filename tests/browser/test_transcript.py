@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import accessibility
 
@@ -96,14 +97,14 @@ class MoreMessages:
         plain_page.locator("#m60").wait_for()
         plain_page.get_by_role("link", name="Earlier messages").press("Enter")
         plain_page.locator("#m59").wait_for()
-        assert plain_page.url.endswith("?from=0#m59")
+        expect(plain_page).to_have_url(re.compile(r"\?from=0#m59$"))
 
     def test_keep_the_focus_for_readers_by_keyboard(self, long, desktop):
         desktop.goto(f"/sessions/{long.id}/")
         desktop.locator(".fold[data-edge=later]").focus()
         desktop.keyboard.press("Enter")
         desktop.locator("#m60").wait_for()
-        assert desktop.locator("#m60:focus").count() == 1
+        expect(desktop.locator("#m60")).to_be_focused()
 
 
 class AnAnchor:
@@ -117,17 +118,16 @@ class AnAnchor:
     def test_becomes_the_address_when_its_number_is_clicked(self, long, desktop):
         desktop.goto(f"/sessions/{long.id}/")
         desktop.locator("#m3 > .at").click()
-        assert desktop.url.endswith(f"/sessions/{long.id}/m/3/")
-        assert desktop.locator("#m3[data-target]").count() == 1
+        expect(desktop).to_have_url(re.compile(f"/sessions/{long.id}/m/3/$"))
+        expect(desktop.locator("#m3[data-target]")).to_have_count(1)
 
 
 class Keys:
     def test_go_from_message_to_message_and_from_prompt_to_prompt(self, long, desktop):
         desktop.goto(f"/sessions/{long.id}/")
-        focused = "document.activeElement.id"
         for key, expected in (("j", "m1"), ("j", "m2"), ("Shift+J", "m4"), ("k", "m3"), ("Shift+K", "m2")):
             desktop.keyboard.press(key)
-            assert desktop.evaluate(focused) == expected, key
+            expect(desktop.locator(f"#{expected}")).to_be_focused()
 
     def test_p_opens_the_parent_at_the_fork_point(self, site, long, desktop):
         fork = site.store.fork_at(long.id, 41)
@@ -139,7 +139,7 @@ class Keys:
     def test_stand_in_the_help(self, long, desktop):
         desktop.goto(f"/sessions/{long.id}/")
         desktop.keyboard.press("?")
-        assert "Next prompt" in desktop.locator("#modal").inner_text()
+        expect(desktop.locator("#modal")).to_contain_text("Next prompt")
 
 
 class TheOutline:
@@ -176,8 +176,8 @@ class AMessage:
     def test_is_forked_from_without_javascript_too(self, long, plain_page):
         plain_page.goto(f"/sessions/{long.id}/")
         plain_page.locator("#m4").get_by_role("button", name=re.compile("Fork")).click()
-        assert "fork of message 0" in plain_page.locator(".crumb").inner_text()
-        assert plain_page.locator(".message").count() == 5
+        expect(plain_page.locator(".crumb")).to_contain_text("fork of message 0")
+        expect(plain_page.locator(".message")).to_have_count(5)
 
 
 class ACard:
@@ -195,7 +195,7 @@ class ACard:
         page.goto(f"/sessions/{session.id}/")
         assert not page.locator(".terminal").is_visible()
         page.locator(".tool > summary").click()
-        assert page.locator(".terminal").inner_text().endswith("line 11")
+        expect(page.locator(".terminal")).to_have_text(re.compile(r"line 11\s*$"))
         page.get_by_role("link", name="Show all 214 lines").click()
         page.locator(".terminal", has_text="line 213").wait_for()
         assert page.url.endswith(f"/sessions/{session.id}/")
@@ -204,7 +204,7 @@ class ACard:
         plain_page.goto(f"/sessions/{session.id}/")
         plain_page.locator(".tool > summary").click()
         plain_page.get_by_role("link", name="Show all 214 lines").click()
-        assert plain_page.locator("body").inner_text().endswith("line 213")
+        expect(plain_page.locator("body")).to_have_text(re.compile(r"line 213\s*$"))
 
 
 class TheHead:
@@ -226,5 +226,5 @@ class TheHead:
         page.goto(f"/sessions/{long.id}/")
         page.get_by_role("link", name="Focused").click()
         page.wait_for_url("**mode=focused**")
-        assert page.get_by_role("link", name="Focused").get_attribute("aria-current") == "true"
-        assert page.locator(".message").count() == 50
+        expect(page.get_by_role("link", name="Focused")).to_have_attribute("aria-current", "true")
+        expect(page.locator(".message")).to_have_count(50)

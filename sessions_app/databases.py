@@ -31,15 +31,44 @@ def connection() -> BaseDatabaseWrapper:
 
 
 def execute(statement: str, parameters: Sequence[Any] = ()) -> Any:
-    """Run one constant statement and give its cursor, past Django's wrappers, which take as long as SQLite does."""
-    database = connection()
-    if database.vendor != "sqlite" or database.queries_logged:
+    """Run one constant statement and give its cursor, past Django's wrappers, which take as long as SQLite does.
+
+    PostgreSQL is handed the parameters by themselves, and so plans what comes again and again once a connection.
+    """
+    database: Any = connection()
+    if database.queries_logged or database.execute_wrappers:
         cursor = database.cursor()
         cursor.execute(statement, parameters)
         return cursor
+    if database.vendor == "postgresql":
+        database.close_if_health_check_failed()
     database.ensure_connection()
     with database.wrap_database_errors:
-        return database.connection.execute(_for_sqlite(statement), parameters)
+        if database.vendor == "sqlite":
+            return database.connection.execute(_for_sqlite(statement), parameters)
+        return database.Database.Cursor(database.connection).execute(statement, parameters)
+
+
+def command(statements: str) -> None:
+    """Run statements without parameters or an answer, several at once on PostgreSQL; not for SQLite's writes."""
+    database: Any = connection()
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        if database.vendor == "sqlite":
+            database.connection.execute(statements)
+        else:
+            database.Database.Cursor(database.connection).execute(statements, prepare=False)
+
+
+def in_transaction() -> bool:
+    database: Any = connection()
+    if database.in_atomic_block:
+        return True
+    if database.connection is None:
+        return False
+    if database.vendor == "sqlite":
+        return bool(database.connection.in_transaction)
+    return database.connection.info.transaction_status != database.Database.pq.TransactionStatus.IDLE
 
 
 @lru_cache(maxsize=256)

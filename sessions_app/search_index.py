@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db import DatabaseError
 
 from sessions_app import bodies
-from sessions_app.databases import connection, current
+from sessions_app.databases import connection, current, execute
 from sessions_app.first_look import says_otherwise
 from sessions_app.folding import SEPARATOR, document
 from sessions_app.projection import Projection, project, texts_in
@@ -362,11 +362,8 @@ def _drop_indexed_title(session: UUID | str) -> None:
 
 
 def _execute(statement: str, parameters: Sequence[Any] = ()) -> list[tuple]:
-    with connection().cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall()
+    return execute(statement, parameters).fetchall()
 
 
 def _execute_only(statement: str, parameters: Sequence[Any] = ()) -> None:
-    with connection().cursor() as cursor:
-        cursor.execute(statement, parameters)
+    execute(statement, parameters)

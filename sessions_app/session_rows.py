@@ -17,7 +17,7 @@ from django.db import transaction
 
 from sessions_app import actors, bodies, gate, piece_table, search_index
 from sessions_app.actors import Role
-from sessions_app.databases import connection, current, execute
+from sessions_app.databases import command, connection, current, execute, in_transaction
 from sessions_app.errors import NotAllowed, SessionNotFound, StoreError, VersionConflict
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
@@ -107,24 +107,22 @@ def writing() -> Iterator[None]:
         yield
 
 
+# Transactions that only read, of one round trip to the server. SQLite's atomic() would take the write lock.
+_READING = {"sqlite": "BEGIN DEFERRED", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
+
+
 @contextmanager
 def snapshot() -> Iterator[None]:
     """Let several queries see one state of the database, without keeping anybody from writing."""
-    database = connection()
-    if database.in_atomic_block or getattr(database.connection, "in_transaction", False):
+    if in_transaction():
         yield
-    elif database.vendor == "sqlite":
-        # atomic() would take the write lock; a deferred transaction that only reads does not.
-        with database.cursor() as cursor:
-            cursor.execute("BEGIN DEFERRED")
-            try:
-                yield
-            finally:
-                cursor.execute("ROLLBACK")
-    else:
-        with transaction.atomic(using=current()), database.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            yield
+        return
+    command(_READING[connection().vendor])
+    try:
+        yield
+    finally:
+        if in_transaction():  # which a lost connection is not
+            command("ROLLBACK")
 
 
 def one_lineage_change_at_a_time() -> None:

@@ -40,6 +40,9 @@ def host_names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (host.strip().lower() for host in text.split(","))))
 
 
+PREPARED_FROM = 2  # times that a statement was run
+
+
 def database_from_url(url: str) -> dict[str, Any]:
     """Django's settings for a database named by sqlite:///path or postgresql://user:password@host:port/name.
 
@@ -73,7 +76,10 @@ def _sqlite(url: str) -> dict[str, Any]:
 
 def _postgresql(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
+    options: dict[str, Any] = dict(parse_qsl(parts.query))
+    # The server plans a statement once a connection, where it comes again. 0 in the address keeps from that, for a
+    # pooler that hands a connection from one to another between transactions and does not know prepared statements.
+    options["prepare_threshold"] = int(options.get("prepare_threshold", PREPARED_FROM)) or None
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.removeprefix("/")) or unquote(parts.username or ""),

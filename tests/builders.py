@@ -30,6 +30,7 @@ def database_url(alias: str) -> str:
         return f"sqlite:///{quote(str(settings['NAME']))}"
     account = ":".join(quote(settings[name], safe="") for name in ("USER", "PASSWORD") if settings[name])
     options = {"host": settings["HOST"], **settings["OPTIONS"]}
+    options.pop("prepare_threshold", None)  # of the driver, not of an address
     port = f":{settings['PORT']}" if settings["PORT"] else ""
     return f"postgresql://{account}@{port}/{quote(settings['NAME'])}?{urlencode(options)}"
 

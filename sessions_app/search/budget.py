@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
-from sessions_app.databases import connection, current
+from sessions_app.databases import command, connection
 
 _STEPS = 20_000  # of SQLite's machine between two looks at the clock; about a millisecond
 
@@ -67,7 +67,10 @@ def _limited(budget: Budget) -> Iterator[None]:
             driver.set_progress_handler(None, 0)
         return
     # A savepoint, because a statement that was ended leaves its transaction unusable.
-    with transaction.atomic(using=current()), database.cursor() as cursor:
-        cursor.execute(f"SET LOCAL statement_timeout = {budget.milliseconds}")
+    command(f"SAVEPOINT budget; SET LOCAL statement_timeout = {budget.milliseconds}")
+    try:
         yield
-        cursor.execute("SET LOCAL statement_timeout = 0")
+    except BaseException:
+        command("ROLLBACK TO SAVEPOINT budget; SET LOCAL statement_timeout = 0")
+        raise
+    command("RELEASE SAVEPOINT budget; SET LOCAL statement_timeout = 0")

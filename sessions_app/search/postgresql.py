@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sessions_app.databases import connection, current
+from sessions_app.databases import command, current, execute
 from sessions_app.folding import storable
 from sessions_app.search.candidates import FIRST_READ, MANY, Candidates
 
@@ -49,17 +49,14 @@ class TrigramFinder:
     def _listed(self, limit: int) -> Candidates | None:
         if not self._indexed:
             return None
-        with connection().cursor() as cursor:
-            # The planner guesses how rare a text is, and where it guesses wrong reads the whole table.
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            places = _execute(
-                "SELECT strand_id, position FROM forklore_searchdocument WHERE text LIKE %s LIMIT %s",
-                [self._pattern, limit + 1],
-            )
-            titles = _execute(
-                "SELECT id FROM forklore_searchtitle WHERE text LIKE %s LIMIT %s", [self._pattern, limit + 1]
-            )
-            cursor.execute("SET LOCAL enable_seqscan = on")
+        # The planner guesses how rare a text is, and where it guesses wrong reads the whole table.
+        command("SET LOCAL enable_seqscan = off")
+        places = _execute(
+            "SELECT strand_id, position FROM forklore_searchdocument WHERE text LIKE %s LIMIT %s",
+            [self._pattern, limit + 1],
+        )
+        titles = _execute("SELECT id FROM forklore_searchtitle WHERE text LIKE %s LIMIT %s", [self._pattern, limit + 1])
+        command("SET LOCAL enable_seqscan = on")
         if len(places) + len(titles) > limit:
             return None
         found = Candidates(titles=[id for (id,) in titles])
@@ -75,6 +72,4 @@ def _knows_letters_beyond_ascii(alias: str) -> bool:
 
 
 def _execute(statement: str, parameters: Sequence[Any] = ()) -> list[tuple]:
-    with connection().cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall()
+    return execute(statement, parameters).fetchall()

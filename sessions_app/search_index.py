@@ -5,7 +5,8 @@ Only the writers of the store call this module, and the commands that rebuild an
 SQLite: an FTS5 table of trigrams without content. What few messages bring waits, folded, in forklore_searchdocument
 until it is worth a batch; a search looks there too. A document's number is that of its block times BLOCK plus the place
 in it: a block is BLOCK positions of a strand that follow each other. Titles have the negative of their row's id.
-PostgreSQL: folded texts in forklore_searchdocument and forklore_searchtitle under GIN indexes of pg_trgm.
+PostgreSQL: folded texts, each written as one word, in forklore_searchdocument and forklore_searchtitle under GIN
+indexes of pg_trgm (decision 0012).
 
 While a row stands in forklore_searchrebuild the index is incomplete: it is kept, but not to be searched.
 """
@@ -23,6 +24,7 @@ from sessions_app import bodies
 from sessions_app.databases import connection, current, execute
 from sessions_app.first_look import says_otherwise
 from sessions_app.folding import SEPARATOR, document
+from sessions_app.one_word import as_one_word
 from sessions_app.projection import Projection, project, texts_in
 
 BLOCK = 16  # messages; numbers of neighbours stay close, and so take a byte or two in the index
@@ -138,8 +140,8 @@ def _mark_incomplete() -> None:
 # Messages
 
 
-def add(strand: int, first: int, projections: Iterable[Projection], stored: Iterable[bytes]) -> None:
-    """Index messages that were put into a strand from the position `first` on; `stored` are their bodies."""
+def add(strand: int, first: int, projections: Iterable[Projection], written: Iterable[bytes]) -> None:
+    """Index messages that were put into a strand from the position `first` on; `written` are their bodies."""
     if not usable():
         _mark_incomplete()
         return
@@ -147,7 +149,7 @@ def add(strand: int, first: int, projections: Iterable[Projection], stored: Iter
         strand,
         [
             (at, message_document(texts_in(each), body))
-            for at, (each, body) in enumerate(zip(projections, stored, strict=True), first)
+            for at, (each, body) in enumerate(zip(projections, written, strict=True), first)
         ],
     )
 
@@ -160,8 +162,8 @@ def add_copied(strand: int, start: int, stop: int) -> None:
             " ORDER BY position",
             [strand, first, min(first + BATCH, stop)],
         )
-        stored = [body.encode() for (body,) in rows]
-        add(strand, first, [project(bodies.decode(body)) for body in stored], stored)
+        written = [body.encode() for (body,) in rows]
+        add(strand, first, [project(bodies.decode(body)) for body in written], written)
 
 
 def message_document(texts: Iterable[str], body: bytes) -> str:
@@ -172,8 +174,13 @@ def message_document(texts: Iterable[str], body: bytes) -> str:
 
 def document_of(body: str) -> str:
     """The same, told from the body."""
-    stored = body.encode()
-    return message_document(texts_in(project(bodies.decode(stored))), stored)
+    written = body.encode()
+    return message_document(texts_in(project(bodies.decode(written))), written)
+
+
+def stored(text: str) -> str:
+    """A document as it stands in a row."""
+    return text if connection().vendor == "sqlite" else as_one_word(text.removesuffix(SEPARATOR * 2))
 
 
 def add_documents(strand: int, documents: Sequence[Document]) -> None:
@@ -224,7 +231,7 @@ def _write_rows(strand: int, documents: Sequence[Document]) -> int:
         for each in documents if connection().vendor == "sqlite" else ():
             cursor.execute(insert, [strand, *each])
         if connection().vendor != "sqlite":
-            cursor.executemany(insert, [[strand, *each] for each in documents])
+            cursor.executemany(insert, [[strand, at, stored(text)] for at, text in documents])
             return 0
         # SQLite numbers rows from the greatest on, and from 1 again once the table is empty.
         return cursor.lastrowid or 0
@@ -323,7 +330,7 @@ def set_title(session: UUID | str, title: str, *, new: bool = False) -> None:
     if not usable():
         _mark_incomplete()
         return
-    text = title_document(title)
+    text = stored(title_document(title))
     if connection().vendor != "sqlite":
         _execute_only(
             "INSERT INTO forklore_searchtitle (session_id, text, waiting) VALUES (%s, %s, FALSE)"

@@ -51,7 +51,8 @@ class Budget:
 
     @property
     def milliseconds(self) -> int:
-        return 0 if self._end is None else max(1, int((self._end - monotonic()) * 1000))
+        """Rounded up, so that it is spent by our clock too when the server says so."""
+        return 0 if self._end is None else max(0, int((self._end - monotonic()) * 1000)) + 1
 
 
 @contextmanager

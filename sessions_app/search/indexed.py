@@ -299,6 +299,8 @@ class Search:
     # What is told of a hit
 
     def _told(self, found: Sequence[_Found]) -> list[SearchHit]:
+        if not found:
+            return []
         sessions = rows.facts_of({hit.key for hit in found})
         titled = _rows_of({hit.key for hit in found if hit.match is None})
         stops = rows.stops_on({hit.strand for hit in found if hit.strand is not None})

@@ -55,6 +55,8 @@ def newest(condition: Condition, limit: int) -> list[Shown]:
 
 def showing(candidates: Candidates, condition: Condition) -> Iterator[list[Shown]] | None:
     """The live sessions that show a candidate, in the same order, some at a time; None if the strands are too many."""
+    if not candidates.positions and not candidates.titles:
+        return iter(())
     return None if len(candidates.positions) > SHOWN else _showing(candidates, condition)
 
 

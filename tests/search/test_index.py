@@ -11,7 +11,7 @@ import pytest
 
 from sessions_app import databases, search, search_index, search_rebuild, store_check
 from sessions_app.databases import connection
-from sessions_app.search import budget, walk
+from sessions_app.search import budget, postgresql, walk
 from sessions_app.store import snapshot
 from tests.builders import a_message, a_session
 
@@ -37,6 +37,9 @@ def thresholds(request, monkeypatch):
         monkeypatch.setattr(search_index, "WAITING", 3)
         monkeypatch.setattr(sqlite, "FEW", 2)
         monkeypatch.setattr(postgresql, "WORTH_OF_ONE", 0.0)
+        monkeypatch.setattr(postgresql, "LISTING", 1.0)
+        monkeypatch.setattr(postgresql, "SHORT", 0)
+        monkeypatch.setattr(postgresql, "SAMPLE", 3)
         monkeypatch.setattr(indexed, "LOOKED_AT", 0)
         monkeypatch.setattr(sqlite, "WORTH", (0, 0))
         monkeypatch.setattr(sqlite, "RARE", 1)
@@ -183,6 +186,20 @@ class Rebuilding:
         assert list(store_check.problems()) == []
         for query in queries(choose, reference.sessions, QUERIES // 4):
             assert found(the_store.search(query, 99)) == reference.answer(query, 99), ascii(query)
+
+
+class PostgresqlsIndex:
+    @pytest.mark.parametrize("query", ["()", "=>{", "中文", "é", "_re", "!?"])
+    def test_knows_every_character_and_not_words_alone(self, the_store, query, monkeypatch):
+        if connection().vendor != "postgresql":
+            pytest.skip("of pg_trgm")
+        session = a_session(the_store, "hay", "foo() => {}", "f(x)=>{", "这是中文", "café _read !?")
+        a_session(the_store, "hay")
+        monkeypatch.setattr(postgresql.TrigramFinder, "in_strands", None)  # with which sessions would be read
+
+        (hit,) = the_store.search(query, 9)
+
+        assert hit.id == session.id
 
 
 class Tidying:

@@ -131,10 +131,16 @@ class Piece(models.Model):
     """The messages [start, stop) of a session stand in a strand; without a stop the session may append to it."""
 
     pk = models.CompositePrimaryKey("session_id", "start")
-    session = models.ForeignKey(Session, models.CASCADE, related_name="pieces")
-    strand = models.ForeignKey(Strand, models.PROTECT, related_name="pieces")
+    session = models.ForeignKey(
+        Session, models.CASCADE, related_name="pieces", db_index=False
+    )  # the key begins with it
+    strand = models.ForeignKey(Strand, models.PROTECT, related_name="pieces", db_index=False)
     start = models.PositiveIntegerField()
     stop = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        # All that search asks of the pieces on a strand, so that it reads no row.
+        indexes = [models.Index("strand", "session", "start", "stop", name="piece_on_strand")]
 
 
 class Message(models.Model):

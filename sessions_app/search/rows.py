@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -136,12 +137,11 @@ def facts_of(keys: set[Any]) -> dict[Any, tuple[UUID, str, str, datetime, int]]:
     """Of sessions, by their keys: id, project, title, updated_at and turns, as a hit tells them."""
     if not keys:
         return {}
-    marks = ", ".join(["%s"] * len(keys))
     found = execute(
         "SELECT session.id, project.name, session.title, session.updated_at, session.turns"  # noqa: S608
         " FROM forklore_session session JOIN forklore_project project ON project.id = session.project_id"
-        f" WHERE session.id IN ({marks})",
-        [*keys],
+        f" WHERE session.id {_among()}",
+        [json.dumps([*keys]) if connection().vendor == "sqlite" else [*keys]],
     ).fetchall()
     return {
         key: (session_rows.uuid_of(key), project, title, session_rows.aware(moment), turns)

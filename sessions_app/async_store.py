@@ -12,13 +12,23 @@ import asyncio
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from sessions_app import actors
 from sessions_app.actors import Actor
-from sessions_app.records import ImportBatch, ImportState, Message, Origin, ParentLink, SearchHit, SessionRecord
+from sessions_app.records import (
+    ImportBatch,
+    ImportState,
+    Message,
+    NamedSession,
+    Origin,
+    ParentLink,
+    SearchHit,
+    SessionRecord,
+)
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -29,13 +39,19 @@ READERS = 4  # threads
 CALLERS = 8  # threads, on PostgreSQL
 
 
-def open_store(url: str | None = None) -> AsyncStore:
+def open_store(url: str | None = None, *, token: str | None = None) -> AsyncStore:
     """A store on the database at `url`, or on the configured one; use it with `async with`.
 
-    `url` is sqlite:///relative.db, sqlite:////absolute.db or postgresql://user:password@host:port/name. A new
-    database is created (SQLite) and migrated. Raises ValueError for any other address, and DatabaseTooNew for a
-    database that a newer Forklore has written.
+    `url` is sqlite:///relative.db, sqlite:////absolute.db, postgresql://user:password@host:port/name, or the http:// or
+    https:// address of a server, which takes a `token` unless it is this machine's own. A new database is created
+    (SQLite) and migrated. Raises ValueError for any other address, and DatabaseTooNew for a database that a newer
+    Forklore has written.
     """
+    if url and url.startswith(("http://", "https://")):
+        from sessions_app.http_store import HttpStore
+
+        # It has the same methods but for those of importers, which read files where the database is.
+        return cast(AsyncStore, HttpStore(url, token))
     return AsyncStore(url)
 
 
@@ -57,14 +73,20 @@ class AsyncStore:
     async def __aexit__(self, *error: object) -> None:
         await asyncio.shield(asyncio.to_thread(self._close))
 
-    async def create(self, project: str, messages: Sequence[Message], *, agent: str = "") -> SessionRecord:
-        return await self._write("create", project, messages, agent=agent)
+    async def create(
+        self, project: str, messages: Sequence[Message], *, agent: str = "", once: str | None = None
+    ) -> SessionRecord:
+        return await self._write("create", project, messages, agent=agent, once=once)
 
-    async def fork(self, project: str, parent: UUID, messages: Sequence[Message], turns: int) -> SessionRecord:
-        return await self._write("fork", project, parent, messages, turns)
+    async def fork(
+        self, project: str, parent: UUID, messages: Sequence[Message], turns: int, *, once: str | None = None
+    ) -> SessionRecord:
+        return await self._write("fork", project, parent, messages, turns, once=once)
 
-    async def fork_at(self, parent: UUID, position: int, project: str | None = None) -> SessionRecord:
-        return await self._write("fork_at", parent, position, project)
+    async def fork_at(
+        self, parent: UUID, position: int, project: str | None = None, *, once: str | None = None
+    ) -> SessionRecord:
+        return await self._write("fork_at", parent, position, project, once=once)
 
     async def update(
         self, id: UUID, messages: Sequence[Message], turns: int, *, expected_version: int | None = None
@@ -77,12 +99,24 @@ class AsyncStore:
         messages: Sequence[Message],
         turns: int | None = None,
         *,
+        turns_added: int = 0,
         expected_version: int | None = None,
+        once: str | None = None,
     ) -> None:
-        await self._write("append", id, messages, turns, expected_version=expected_version)
+        await self._write(
+            "append", id, messages, turns, turns_added=turns_added, expected_version=expected_version, once=once
+        )
+
+    async def truncate(
+        self, id: UUID, count: int, turns: int | None = None, *, expected_version: int | None = None
+    ) -> None:
+        await self._write("truncate", id, count, turns, expected_version=expected_version)
 
     async def rename(self, id: UUID, title: str) -> None:
         await self._write("rename", id, title)
+
+    async def suggest_title(self, id: UUID, title: str) -> None:
+        await self._write("suggest_title", id, title)
 
     async def pin(self, id: UUID) -> None:
         await self._write("pin", id)
@@ -101,6 +135,9 @@ class AsyncStore:
 
     async def untag(self, id: UUID, name: str) -> None:
         await self._write("untag", id, name)
+
+    async def set_tags(self, id: UUID, names: Sequence[str]) -> None:
+        await self._write("set_tags", id, names)
 
     async def tags(self, id: UUID) -> list[str]:
         return await self._read("tags", id)
@@ -129,6 +166,16 @@ class AsyncStore:
     async def list_by_project(self, project: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
         return await self._read("list_by_project", project, limit, with_messages=with_messages)
 
+    async def list_sessions(
+        self,
+        limit: int,
+        *,
+        project: str | None = None,
+        after: tuple[datetime, UUID] | None = None,
+        with_messages: bool = False,
+    ) -> list[SessionRecord]:
+        return await self._read("list_sessions", limit, project=project, after=after, with_messages=with_messages)
+
     async def latest(self, project: str) -> SessionRecord | None:
         return await self._read("latest", project)
 
@@ -145,6 +192,33 @@ class AsyncStore:
 
     async def tidy(self, written: int) -> None:
         await self._write("tidy", written)
+
+    async def put(self, record: SessionRecord, *, agent: str = "") -> bool:
+        return await self._write("put", record, agent=agent)
+
+    async def open_named(
+        self,
+        origin: Origin,
+        project: str,
+        messages: Sequence[Message] = (),
+        turns: int = 0,
+        *,
+        agent: str = "",
+        link: ParentLink | None = None,
+    ) -> tuple[SessionRecord, bool]:
+        return await self._write("open_named", origin, project, messages, turns, agent=agent, link=link)
+
+    async def fork_named(self, origin: Origin, parent: UUID, position: int | None = None) -> SessionRecord:
+        return await self._write("fork_named", origin, parent, position)
+
+    async def find_named(self, origin: Origin) -> SessionRecord | None:
+        return await self._read("find_named", origin)
+
+    async def named(self, source: str, project_key: str) -> list[NamedSession]:
+        return await self._read("named", source, project_key)
+
+    async def keep_detail(self, origin: Origin, detail: dict[str, Any]) -> None:
+        await self._write("keep_detail", origin, detail)
 
     async def import_state(self, origin: Origin) -> tuple[UUID, ImportState] | None:
         return await self._read("import_state", origin)

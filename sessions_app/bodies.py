@@ -29,6 +29,7 @@ _standard = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 # holds them is kept with its surrogates spelled out.
 _SPELLED = b"~"
 _SURROGATE = re.compile("[%\ud800-\udfff]")
+_LONG_NUMBER = re.compile(b"[0-9]{19}")
 _SPELLING = re.compile("%u([0-9a-f]{4})")
 
 
@@ -75,7 +76,7 @@ def verify(position: int, message: Message, body: bytes) -> bytes:
     try:
         if decode(body) == message:
             return body
-        body = _SPELLED + _standard(_spell(message)).encode("ascii")
+        body = _SPELLED + _standard(spell(message)).encode("ascii")
         if decode(body) == message:
             return body
     except (TypeError, ValueError, RecursionError) as error:
@@ -86,7 +87,7 @@ def verify(position: int, message: Message, body: bytes) -> bytes:
 def decode(body: str | bytes) -> Message:
     mark = body[:1] if isinstance(body, bytes) else body[:1].encode()
     if mark == _SPELLED:
-        return _unspell(json.loads(body[1:]))
+        return unspell(json.loads(body[1:]))
     return json.loads(body) if mark == _STANDARD else orjson.loads(body)
 
 
@@ -112,11 +113,22 @@ def _depth(value: Any) -> int:
     return depth
 
 
-def _spell(value: Any) -> Any:
+def loads(text: bytes) -> Any:
+    """Any JSON, not only a body's. Raises ValueError and RecursionError."""
+    # orjson makes a float of an integer beyond 64 bits, and refuses lone surrogates.
+    if not _LONG_NUMBER.search(text):
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass
+    return json.loads(text)
+
+
+def spell(value: Any) -> Any:
     return _map_strings(value, lambda text: _SURROGATE.sub(lambda found: f"%u{ord(found[0]):04x}", text))
 
 
-def _unspell(value: Any) -> Any:
+def unspell(value: Any) -> Any:
     return _map_strings(value, lambda text: _SPELLING.sub(lambda found: chr(int(found[1], 16)), text))
 
 

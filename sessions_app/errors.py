@@ -25,6 +25,22 @@ class VersionConflict(StoreError):
         self.id, self.expected, self.actual = id, expected, actual
 
 
+class SessionExists(StoreError):
+    """A session with that id is there already, and says something else."""
+
+    def __init__(self, id: UUID):
+        super().__init__(f"Session {id} is in the store already, with other messages.")
+        self.id = id
+
+
+class NameTaken(StoreError):
+    """An SDK's name that stands for a session already."""
+
+
+class KeyReused(StoreError):
+    """An idempotency key under which something else was written."""
+
+
 class InvalidTitle(StoreError):
     pass
 

@@ -198,6 +198,15 @@ class Transcript(models.Model):
         ]
 
 
+class WriteKey(models.Model):
+    """A write that was done, by the key that its caller gave it, so that it is not done again when it is sent again."""
+
+    digest = models.CharField(primary_key=True, max_length=64)  # of the caller and its key, in hex
+    asked = models.CharField(max_length=64)  # of what was asked for: another write under the same key is refused
+    session_id = models.UUIDField()
+    created_at = models.DateTimeField(db_index=True)
+
+
 class SearchDocument(models.Model):
     """Folded text of a message: on SQLite of one that waits to be indexed, on PostgreSQL of each, under an index."""
 

@@ -56,6 +56,15 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedSession:
+    """A session that an SDK knows by a name of its own, with what that SDK's adapter keeps of it."""
+
+    origin: Origin
+    session: SessionRecord  # without messages
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class ImportState:
     """How far a transcript has been read, so that it is read again only where it grew.
 

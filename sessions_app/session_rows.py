@@ -185,6 +185,11 @@ def refusal(id: UUID, where: Where, needs: Role) -> StoreError:
     return SessionNotFound(id, "trash" if where == "trash" else "store")
 
 
+def is_taken(id: UUID) -> bool:
+    """Whether any session has that id, seen or not."""
+    return execute("SELECT 1 FROM forklore_session WHERE id = %s", [key(id)]).fetchone() is not None
+
+
 def live(condition: str, parameters: Sequence[Any], limit: int) -> list[SessionRow]:
     """Sessions that are not in the trash, most recently updated first, ties by id. `condition` is a constant.
 

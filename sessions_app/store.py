@@ -9,7 +9,8 @@ found, what it may see and yet not do raises NotAllowed. Code that opened the da
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -27,12 +28,21 @@ from sessions_app import (
     search_rebuild,
     session_rows,
     transcript_rows,
+    write_keys,
 )
 from sessions_app import search as searching
 from sessions_app.access import audit
 from sessions_app.actors import Role
 from sessions_app.databases import connection, current
-from sessions_app.errors import InvalidLineage, InvalidProject, InvalidQuery, SessionNotFound
+from sessions_app.errors import (
+    InvalidLineage,
+    InvalidProject,
+    InvalidQuery,
+    NameTaken,
+    SessionExists,
+    SessionNotFound,
+    SessionPurged,
+)
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
 from sessions_app.recent_lists import KnownList
@@ -40,6 +50,7 @@ from sessions_app.records import (
     ImportBatch,
     ImportState,
     Message,
+    NamedSession,
     Origin,
     ParentLink,
     Relation,
@@ -54,6 +65,7 @@ from sessions_app.titles import check_agent, check_project, clean_tag, clean_tit
 PROMPT_LENGTH = 200  # characters
 TURNS_LIMIT = 2**31 - 1  # what both databases keep
 IMPORTING = "import sessions"
+BATCH = 500  # sessions asked for at once
 LIMIT = 2**31 - 1  # rows; more than any list has
 
 
@@ -65,33 +77,42 @@ def now() -> datetime:
 # Writing
 
 
-def create(project: str, messages: Sequence[Message], *, agent: str = "") -> SessionRecord:
+def create(project: str, messages: Sequence[Message], *, agent: str = "", once: str | None = None) -> SessionRecord:
     """A new session without a parent; its title is derived from its first prompt.
 
-    `agent` names what wrote it, at most 40 characters. Raises InvalidProject, InvalidAgent, InvalidMessage,
-    MessageTooLarge.
+    `agent` names what wrote it, at most 40 characters. With a key in `once` the same call sent again within a week
+    writes nothing and gives the session as it is by then. Raises InvalidProject, InvalidAgent, InvalidMessage,
+    MessageTooLarge, and KeyReused where the key was used for another write.
     """
     check_project(project)
     check_agent(agent)
     encoded = _verified(messages, _encoded(messages))
-    with writing():
+    with _writing_once(once, "create", encoded, project, agent) as before:
+        if before.done:
+            return _written(before.done)
         row = _new_row(project, agent=agent)
         piece_table.append(row.tail, messages, encoded)
         row.retitle(0, messages)
         session_rows.insert(row)
+        before.keep(row.id)
     return row.record(list(messages))
 
 
-def fork(project: str, parent: UUID, messages: Sequence[Message], turns: int) -> SessionRecord:
+def fork(
+    project: str, parent: UUID, messages: Sequence[Message], turns: int, *, once: str | None = None
+) -> SessionRecord:
     """A child of `parent` that holds a copy of `messages`; what the two share is stored once.
 
-    `turns` is at least 0. Raises SessionNotFound for the parent, ValueError for the turns, and what `create` raises.
+    `turns` is at least 0; `once` is that of `create`. Raises SessionNotFound for the parent, ValueError for the turns,
+    and what `create` raises.
     """
     check_project(project)
     _check_turns(turns)
     encoded = _encoded(messages)
     digests = bodies.chain(b"", encoded)
-    with writing():
+    with _writing_once(once, "fork", encoded, project, parent, turns) as before:
+        if before.done:
+            return _written(before.done)
         origin = session_rows.locked(parent, share=True, needs=Role.VIEWER)
         shared = piece_table.common_prefix(origin.tail, digests)
         added = _verified(messages, encoded, shared)
@@ -100,22 +121,26 @@ def fork(project: str, parent: UUID, messages: Sequence[Message], turns: int) ->
         piece_table.append(row.tail, messages[shared:], added)
         row.retitle(0, messages)
         session_rows.insert(row)
+        before.keep(row.id)
     return row.record(list(messages))
 
 
-def fork_at(parent: UUID, position: int, project: str | None = None) -> SessionRecord:
+def fork_at(parent: UUID, position: int, project: str | None = None, *, once: str | None = None) -> SessionRecord:
     """A child that shows the parent's first `position` messages, in the parent's project unless another is given.
 
     Costs the same whatever the length, so the record comes without the messages. Its turns are the parent's, or the
-    number of prompts that it holds where it was cut earlier. Raises SessionNotFound, InvalidProject, and
-    InvalidLineage for a position that is not within the parent.
+    number of prompts that it holds where it was cut earlier. `once` is that of `create`. Raises SessionNotFound,
+    InvalidProject, KeyReused, and InvalidLineage for a position that is not within the parent.
     """
     if project is not None:
         check_project(project)
-    with writing():
+    with _writing_once(once, "fork_at", (), parent, position, project) as before:
+        if before.done:
+            return _written(before.done, with_messages=False)
         origin = session_rows.locked(parent, share=True, needs=Role.VIEWER)
         row = _child(origin, _position_within(origin, position), "fork", project)
         session_rows.insert(row)
+        before.keep(row.id)
     return row.record([])
 
 
@@ -142,18 +167,45 @@ def update(id: UUID, messages: Sequence[Message], turns: int, *, expected_versio
 
 
 def append(
-    id: UUID, messages: Sequence[Message], turns: int | None = None, *, expected_version: int | None = None
+    id: UUID,
+    messages: Sequence[Message],
+    turns: int | None = None,
+    *,
+    turns_added: int = 0,
+    expected_version: int | None = None,
+    once: str | None = None,
 ) -> None:
-    """Add messages behind the last one; `turns` stays unless given. Raises what `update` raises.
+    """Add messages behind the last one; `turns` stays unless given, or grows by `turns_added`.
 
-    Costs what it adds, whatever the session's length.
+    Costs what it adds, whatever the session's length. With a key in `once` the same call sent again within a week
+    adds nothing. Raises what `update` raises, and KeyReused.
     """
     if turns is not None:
         _check_turns(turns)
+    _check_not_negative("turns_added", turns_added)
     added = _verified(messages, _encoded(messages))
+    with _writing_once(once, "append", added, id, turns, turns_added) as before:
+        if before.done:
+            return
+        before.keep(id)
+        row = session_rows.locked(id, expected_version)
+        turns = min(row.turns + turns_added, TURNS_LIMIT) if turns is None else turns
+        _extend(row, row.tail.count, messages, added, turns)
+
+
+def truncate(id: UUID, count: int, turns: int | None = None, *, expected_version: int | None = None) -> None:
+    """Keep the first `count` messages of a session; `turns` stays unless given.
+
+    Forks that show what is dropped here keep it. Raises SessionNotFound, VersionConflict, and InvalidLineage for a
+    count that is not within the session.
+    """
+    if turns is not None:
+        _check_turns(turns)
     with writing():
         row = session_rows.locked(id, expected_version)
-        _extend(row, row.tail.count, messages, added, turns)
+        if _position_within(row, count) < row.tail.count:
+            piece_table.truncate(row.tail, count)
+        _extend(row, count, [], [], turns)
 
 
 def rename(id: UUID, title: str) -> None:
@@ -166,6 +218,19 @@ def rename(id: UUID, title: str) -> None:
         session_rows.change_one(id, "title = %s, title_source = 'user'", [cleaned])
         search_index.set_title(key(id), cleaned)
         audit.append("renamed", "session", id)
+
+
+def suggest_title(id: UUID, title: str) -> None:
+    """Give a session a title that an agent made up, cut to 60 characters; it never replaces one that a person gave.
+
+    Raises SessionNotFound.
+    """
+    with writing():
+        row = session_rows.locked(id)
+        found = shortened(title)
+        if found and row.title_source != "user":
+            session_rows.change_one(id, "title = %s, title_source = 'agent'", [found])
+            search_index.set_title(key(id), found)
 
 
 def pin(id: UUID) -> None:
@@ -205,6 +270,18 @@ def untag(id: UUID, name: str) -> None:
     with writing():
         session_rows.locked(id)
         labels.untag(id, cleaned)
+
+
+def set_tags(id: UUID, names: Sequence[str]) -> None:
+    """Let these be all tags of a session. Raises SessionNotFound and InvalidTag."""
+    wanted = {clean_tag(name) for name in names}
+    with writing():
+        session_rows.locked(id)
+        had = set(labels.tags(id))
+        for name in sorted(had - wanted):
+            labels.untag(id, name)
+        for name in sorted(wanted - had):
+            labels.tag(id, name)
 
 
 def delete(id: UUID) -> None:
@@ -286,12 +363,36 @@ def list_by_project(project: str, limit: int, *, with_messages: bool = True) -> 
     [] for a name that no project can have. Without messages it touches no bodies. Raises ValueError for a negative
     limit.
     """
+    return list_sessions(limit, project=project, with_messages=with_messages)
+
+
+def list_sessions(
+    limit: int,
+    *,
+    project: str | None = None,
+    after: tuple[datetime, UUID] | None = None,
+    with_messages: bool = False,
+) -> list[SessionRecord]:
+    """The sessions of all projects, or of one, most recently updated first, ties by id; at most `limit`.
+
+    `after` is updated_at and id of the last one of the page before. [] for a name that no project can have. Raises
+    ValueError for a negative limit.
+    """
     _check_not_negative("limit", limit)
-    try:
-        check_project(project)
-    except InvalidProject:
-        return []
-    return _records("project.name = %s", [project], limit, with_messages)
+    conditions: list[str] = ["1 = 1"]
+    parameters: list[Any] = []
+    if project is not None:
+        try:
+            check_project(project)
+        except InvalidProject:
+            return []
+        conditions.append("project.name = %s")
+        parameters.append(project)
+    if after is not None:
+        moment, id = session_rows.moment_for_database(after[0].astimezone(UTC)), key(after[1])
+        conditions.append("(session.updated_at < %s OR (session.updated_at = %s AND session.id > %s))")
+        parameters += [moment, moment, id]
+    return _records(" AND ".join(conditions), parameters, limit, with_messages)
 
 
 def latest(project: str) -> SessionRecord | None:
@@ -350,6 +451,118 @@ def tidy(written: int) -> None:
     """Make search as fast as it can be after `written` messages came in; worth it after an import, not after a turn."""
     gate.check_over_all("tidy the search index")
     search_rebuild.tidy(written)
+
+
+def put(record: SessionRecord, *, agent: str = "") -> bool:
+    """Write a session as a record says it, with its id, times, version and place in its lineage; False if it is there.
+
+    A parent that is not in the store is left out. What the session shares with its parent costs no second storage.
+    Raises SessionExists for an id with other messages, NotAllowed for one that cannot be told of, and what `create` raises.
+    """
+    check_project(record.project)
+    check_agent(agent)
+    _check_turns(record.turns)
+    encoded = _verified(record.messages, _encoded(record.messages))
+    digests = bodies.chain(b"", encoded)
+    with writing():
+        session_rows.one_lineage_change_at_a_time()
+        if session_rows.is_taken(record.id):
+            if _digest_of(record.id) != (digests[-1] if digests else b""):
+                raise SessionExists(record.id)
+            return False
+        row = _put_row(record, agent, digests)
+        piece_table.append(row.tail, record.messages[row.tail.count :], encoded[row.tail.count :])
+        session_rows.insert(row)
+    return True
+
+
+# Sessions that an SDK knows by names of its own
+
+
+def open_named(
+    origin: Origin,
+    project: str,
+    messages: Sequence[Message] = (),
+    turns: int = 0,
+    *,
+    agent: str = "",
+    link: ParentLink | None = None,
+) -> tuple[SessionRecord, bool]:
+    """The live session of that name, without its messages, and whether it is new.
+
+    A new one is in `project` and holds `messages`; one that is there stays as it is. A name whose session was moved to
+    the trash or purged stands for the new one from now on. `link` says whose child a new session is; a parent that is
+    not there yet is waited for. Raises what `create` raises.
+    """
+    check_project(project)
+    check_agent(agent)
+    _check_turns(turns)
+    if found := find_named(origin):
+        return found, False
+    encoded = _verified(messages, _encoded(messages))
+    with writing():
+        session_rows.one_lineage_change_at_a_time()
+        if found := find_named(origin):
+            return found, False
+        row = _new_row(project, agent=agent)
+        row.turns = turns
+        piece_table.append(row.tail, messages, encoded)
+        row.retitle(0, messages)
+        session_rows.insert(row)
+        transcript_rows.bind(origin, row.id)
+        if link:
+            _link(origin, link)
+        _link_waiting_for(origin)
+        return _live_row(row.id).record([]), True
+
+
+def fork_named(origin: Origin, parent: UUID, position: int | None = None) -> SessionRecord:
+    """A fork with the parent's first `position` messages, or all, of that name; without messages.
+
+    Raises NameTaken where the name stands for a live session, and what `fork_at` raises.
+    """
+    with writing():
+        session_rows.one_lineage_change_at_a_time()
+        if find_named(origin):
+            raise NameTaken(f"There is a session named “{origin.external_id}” already.")
+        of = session_rows.locked(parent, share=True, needs=Role.VIEWER)
+        row = _child(of, of.tail.count if position is None else _position_within(of, position), "fork")
+        session_rows.insert(row)
+        transcript_rows.bind(origin, row.id)
+    return row.record([])
+
+
+def find_named(origin: Origin) -> SessionRecord | None:
+    """The live session that an SDK's name stands for, without its messages; None if there is none."""
+    try:
+        known = transcript_rows.find(origin)
+    except SessionPurged:
+        return None
+    found = session_rows.live("session.id = %s", [key(known.session)], 1) if known else []
+    return found[0].record([]) if found else None
+
+
+def named(source: str, project_key: str) -> list[NamedSession]:
+    """The live sessions that an SDK named in one of its projects, in the order in which it named them."""
+    with snapshot():
+        rows = transcript_rows.named(source, project_key)
+        found: dict[UUID, SessionRecord] = {}
+        for start in range(0, len(rows), BATCH):
+            keys = [key(id) for _, id, _ in rows[start : start + BATCH]]
+            marks = ", ".join(["%s"] * len(keys))
+            found |= {row.id: row.record([]) for row in session_rows.live(f"session.id IN ({marks})", keys, len(keys))}
+    return [NamedSession(origin, found[id], detail) for origin, id, detail in rows if id in found]
+
+
+def keep_detail(origin: Origin, detail: dict[str, Any]) -> None:
+    """Keep what an SDK's adapter wants to know of a session of that name, any JSON object; does not touch the session.
+
+    Raises NotAllowed; without such a session nothing is kept.
+    """
+    with writing():
+        if found := find_named(origin):
+            session_rows.locked(found.id, share=True)
+            transcript_rows.keep(origin, detail)
 
 
 # Importing: sessions that another tool wrote, and go on growing there
@@ -418,6 +631,30 @@ def archive_before_rewrite(origin: Origin) -> UUID | None:
 # Helpers, in the order in which they are called
 
 
+class _Before:
+    """What was written under a key before: `done` is its session, None where nothing was."""
+
+    def __init__(self, key: str | None, asked: str):
+        self._key, self._asked = key, asked
+        self.done = None if key is None else write_keys.find(key, asked)
+
+    def keep(self, session: UUID) -> None:
+        if self._key is not None:
+            write_keys.keep(self._key, self._asked, session, datetime.now(UTC))
+
+
+@contextmanager
+def _writing_once(key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object) -> Iterator[_Before]:
+    with writing():
+        yield _Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments))
+
+
+def _written(id: UUID, *, with_messages: bool = True) -> SessionRecord:
+    """A session that was written before. Raises SessionNotFound if it is gone by now."""
+    row = _live_row(id)
+    return row.record(row.messages() if with_messages else [])
+
+
 def _encoded(messages: Sequence[Message], first: int = 0) -> list[bytes]:
     return bodies.encode_all(messages, settings.FORKLORE_MESSAGE_LIMIT, first)
 
@@ -454,8 +691,8 @@ def _encoded_and_verified(messages: Sequence[Message], first: int) -> list[bytes
     return [bodies.verify(position, message, body) for message, (position, body) in zip(messages, encoded, strict=True)]
 
 
-def _new_row(project: str, agent: str = "", moment: datetime | None = None) -> SessionRow:
-    id, moment = uuid4(), moment or now()
+def _new_row(project: str, agent: str = "", moment: datetime | None = None, id: UUID | None = None) -> SessionRow:
+    id, moment = id or uuid4(), moment or now()
     return SessionRow(id, session_rows.project_id(project), project, moment, moment, Tail(id), agent=agent)
 
 
@@ -526,6 +763,34 @@ def _live_row(id: UUID) -> SessionRow:
     if not found:
         raise SessionNotFound(id)
     return found[0]
+
+
+def _digest_of(id: UUID) -> bytes:
+    """Of the messages of a session, in the trash or not, that the actor may see. Raises SessionExists for another."""
+    try:
+        return session_rows.locked(id, where="either", share=True, needs=Role.VIEWER).tail.digest
+    except SessionNotFound:
+        raise SessionExists(id) from None
+
+
+def _put_row(record: SessionRecord, agent: str, digests: Sequence[bytes]) -> SessionRow:
+    row = _new_row(record.project, agent, record.created_at, record.id)
+    row.updated_at = max(record.created_at, record.updated_at)
+    row.title, row.title_source = clean_title(record.title), record.title_source
+    row.turns, row.version = record.turns, max(record.version, 1)
+    if record.parent_id is None:
+        return row
+    try:
+        origin = session_rows.locked(record.parent_id, where="either", share=True, needs=Role.VIEWER)
+    except SessionNotFound:
+        return row
+    shared = piece_table.common_prefix(origin.tail, digests)
+    row.parent_id, row.relation = origin.id, record.relation or "fork"
+    row.fork_point = min(record.fork_point or 0, len(digests))
+    of = piece_table.pieces(origin.id, origin.tail.count, 0, shared)
+    row.tail = piece_table.tail_at(of, row.id, shared, origin.tail.first_prompt)
+    piece_table.share(row.tail, of, shared)
+    return row
 
 
 def _imported_row(batch: ImportBatch, agent: str) -> SessionRow:

@@ -51,6 +51,25 @@ def save(origin: Origin, session: UUID, state: ImportState) -> None:
     Transcript.objects.update_or_create(defaults=defaults, **identity)
 
 
+def bind(origin: Origin, session: UUID) -> None:
+    """Let an SDK's name stand for a session from now on, whatever it stood for before."""
+    identity: dict[str, Any] = {**_columns(origin)}
+    Transcript.objects.update_or_create(defaults={"session_id": session, "detail": "{}"}, **identity)
+
+
+def keep(origin: Origin, detail: dict[str, Any]) -> None:
+    Transcript.objects.filter(**_columns(origin)).update(detail=json.dumps(detail))
+
+
+def named(source: str, project_key: str) -> list[tuple[Origin, UUID, dict[str, Any]]]:
+    """What is known of all names in one of an SDK's projects; purged sessions are not."""
+    columns = _columns(Origin(source, project_key, ""))
+    rows = Transcript.objects.filter(
+        source=columns["source"], project_key=columns["project_key"], session__isnull=False
+    ).order_by("pk")
+    return [(_origin(row), row.session_id, json.loads(row.detail)) for row in rows if row.session_id]
+
+
 def wait(known: Known, link: ParentLink) -> None:
     Transcript.objects.filter(pk=known.pk).update(
         wanted_parent=_columns(link.parent)["external_id"], wanted_link=json.dumps(asdict(link))

@@ -1,6 +1,7 @@
-"""The store through both its doors, and a clock that tests set.
+"""The store through its three doors, and a clock that tests set.
 
-`the_store` is the sync module and then the async store, on SQLite and then on PostgreSQL: one test body serves all four.
+`the_store` is the sync module, the async store and the store over HTTP, on SQLite and then on PostgreSQL: one test body
+serves all six. Over HTTP is the whole server, guard and gate included, but for the socket.
 A module that needs one door only says `pytestmark = SYNC_DOOR`.
 """
 
@@ -9,11 +10,19 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
+from django.conf import settings as django_settings
+from django.core.asgi import get_asgi_application
+from django.db import connections
 from hypothesis import HealthCheck, Phase, settings
 
 from sessions_app import databases, store
+from sessions_app.access import token_file
 from sessions_app.async_store import open_store
+from sessions_app.http_store import HttpStore
+from sessions_site.guard import Guard, Rules
+from sessions_site.workers import KeptThreads
 
 _OPTIONS: dict[str, Any] = {
     "deadline": None,
@@ -41,6 +50,29 @@ class AsyncDoor:
         self._loop.run_until_complete(self._store.__aexit__(None, None, None))
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
+
+
+class HttpDoor(AsyncDoor):
+    """The same over HTTP; what only importers need is not offered there."""
+
+    def __init__(self) -> None:
+        token_file.ensure(django_settings.DATA_DIR)
+        token = (django_settings.DATA_DIR / token_file.NAME).read_text().strip()
+        # One thread, whose connections can be closed in the end.
+        self._threads = KeptThreads(get_asgi_application(), workers=1)
+        transport = httpx.ASGITransport(Guard(self._threads, Rules()), raise_app_exceptions=False)
+        self._loop = asyncio.new_event_loop()
+        self._store = HttpStore("http://127.0.0.1:8000", token, transport)  # type: ignore[assignment]
+        self._loop.run_until_complete(self._store.__aenter__())
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in ("import_state", "import_batch", "link_parent", "archive_before_rewrite"):
+            pytest.skip("not over HTTP")
+        return super().__getattr__(name)
+
+    def close(self) -> None:
+        self._threads._free.get_nowait().submit(connections.close_all).result()
+        super().close()
 
 
 class Clock:
@@ -77,7 +109,7 @@ def async_doors(django_db_setup: None) -> Iterator[dict[str, AsyncDoor]]:
         door.close()
 
 
-@pytest.fixture(params=["sync", "async"])
+@pytest.fixture(params=["sync", "async", "http"])
 def door(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -86,6 +118,7 @@ def door(request: pytest.FixtureRequest) -> str:
 def the_store(either_database: str, door: str, async_doors: dict[str, AsyncDoor]) -> Iterator[Any]:
     """The store on an empty database; what a test asks the ORM goes to the same one."""
     with databases.using(either_database):
-        if door == "async" and either_database not in async_doors:
-            async_doors[either_database] = AsyncDoor()
-        yield async_doors[either_database] if door == "async" else store
+        name = f"{door} {either_database}"
+        if door != "sync" and name not in async_doors:
+            async_doors[name] = AsyncDoor() if door == "async" else HttpDoor()
+        yield store if door == "sync" else async_doors[name]

@@ -18,6 +18,12 @@ ORIGIN = Origin("codex", "there", "1")
 BATCH = ImportBatch("ours", [a_message()], ImportState())
 
 
+@pytest.fixture(params=["sync", "async"])
+def door(request):
+    """Over HTTP who asks is told by a token, not by the context; tests/web/test_matrix.py asks there."""
+    return request.param
+
+
 @pytest.fixture
 def told(the_store):
     """Two projects: a session of ours, forked into theirs and from there into ours again; Anna views ours only."""

@@ -7,6 +7,7 @@ it must get, to the letter, what is answered where it does not exist.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,10 +44,11 @@ class Ask:
     """`path` speaks of {id} and {prefix} of a session, its {project}, and a {word} that its messages contain."""
 
     path: str
-    method: Literal["get", "post"] = "get"
+    method: Literal["get", "post", "put", "patch", "delete"] = "get"
     data: tuple[tuple[str, str], ...] = ()
     takes: Role | Literal["nothing", "anybody", "all"] = Role.VIEWER  # "all": to be over all projects
     of: Literal["live", "trashed", "list"] = "live"  # a list is there for everybody, and differs by what they may see
+    json: str = ""  # a body instead of data
 
 
 def lists(*paths: str) -> tuple[Ask, ...]:
@@ -59,6 +61,15 @@ def reads(*paths: str) -> tuple[Ask, ...]:
 
 def writes(path: str, takes: Role = Role.WRITER, of: Literal["live", "trashed"] = "live", **data: str) -> Ask:
     return Ask(path, "post", tuple(data.items()), takes, of)
+
+
+def api(method: Literal["get", "post", "put", "patch", "delete"], path: str, takes: Role = Role.WRITER, of: Literal["live", "trashed"] = "live", **value: object) -> Ask:  # fmt: skip
+    return Ask(f"/api/v1/{path}", method, (), takes, of, json.dumps(value))
+
+
+def of_nobodys(method: Literal["post", "put"], path: str) -> Ask:
+    """What is not about a session that is there; tests/api and tests/store say who may."""
+    return Ask(f"/api/v1/{path}", method, (), "anybody", json="{}")
 
 
 TABLE: dict[str, tuple[Ask, ...]] = {
@@ -108,6 +119,43 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
     "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
     "sessions/<str:prefix>/": reads("/sessions/{prefix}/"),
+    "api/v1/": (Ask("/api/v1/", takes="anybody"),),
+    "api/v1/openapi.json": (Ask("/api/v1/openapi.json", takes="anybody"),),
+    "api/v1/projects": lists("/api/v1/projects"),
+    "api/v1/sessions": (
+        *lists("/api/v1/sessions", "/api/v1/sessions?project={project}", "/api/v1/sessions?prefix={prefix}"),
+        *(of_nobodys("post", "sessions"), of_nobodys("put", "sessions")),
+    ),
+    "api/v1/search": (
+        *lists("/api/v1/search?q={word}", "/api/v1/search?q=shared&distinct=message"),
+        of_nobodys("post", "search"),
+    ),
+    "api/v1/tidy": (Ask("/api/v1/tidy", "post", (), "all", json='{"written": 1}'),),
+    "api/v1/named": (*lists("/api/v1/named?source=x&project_key={project}"), of_nobodys("post", "named")),
+    "api/v1/named/fork": (of_nobodys("post", "named/fork"),),
+    "api/v1/named/detail": (of_nobodys("put", "named/detail"),),
+    "api/v1/sessions/<uuidstr:id>": (
+        *reads("/api/v1/sessions/{id}", "/api/v1/sessions/{id}?messages=false"),
+        *(api("patch", "sessions/{id}", title="new"), api("delete", "sessions/{id}")),
+    ),
+    "api/v1/sessions/<uuidstr:id>/restore": (api("post", "sessions/{id}/restore", of="trashed"),),
+    "api/v1/sessions/<uuidstr:id>/purge": (api("post", "sessions/{id}/purge", Role.MAINTAINER, "trashed"),),
+    "api/v1/sessions/<uuidstr:id>/tags": (
+        *reads("/api/v1/sessions/{id}/tags"),
+        *(api("put", "sessions/{id}/tags", name="x"), api("delete", "sessions/{id}/tags", name="x")),
+    ),
+    "api/v1/sessions/<uuidstr:id>/messages": (
+        *reads("/api/v1/sessions/{id}/messages?start=0&stop=1"),
+        api("post", "sessions/{id}/messages", messages=[a_message("shared apple")]),
+        api("put", "sessions/{id}/messages", messages=[a_message("shared apple"), IMAGE], turns=1),
+    ),
+    "api/v1/sessions/<uuidstr:id>/truncate": (api("post", "sessions/{id}/truncate", count=2),),
+    "api/v1/sessions/<uuidstr:id>/forks": (api("post", "sessions/{id}/forks", position=1),),
+    "api/v1/sessions/<uuidstr:id>/find": (
+        *reads("/api/v1/sessions/{id}/find?q={word}"),
+        api("post", "sessions/{id}/find", Role.VIEWER, query="shared"),
+    ),
+    "api/v1/sessions/<uuidstr:id>/prompts": reads("/api/v1/sessions/{id}/prompts"),
 }
 ASKS = [ask for row in TABLE.values() for ask in row]
 OPEN = [ask for ask in ASKS if ask.takes == "nothing"]
@@ -185,7 +233,10 @@ def put(ask: Ask, about: SimpleNamespace) -> str:
 
 def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tuple[int, str]:
     """Status and body, without what was asked for and what is another each time."""
-    given = getattr(person, ask.method)(put(ask, about), dict(ask.data), **options)
+    if ask.json:
+        given = person.generic(ask.method.upper(), put(ask, about), ask.json, "application/json", **options)
+    else:
+        given = getattr(person, ask.method)(put(ask, about), dict(ask.data), **options)
     key = about.trashed if ask.of == "trashed" else about.live
     text = given.content.decode("latin-1")
     for name in (str(key), key.hex[:8], about.project, about.word):
@@ -278,7 +329,7 @@ class Somebody:
 
     def test_with_a_token_that_reads_changes_nothing(self, world):
         reader = bearing(tokens.create("reader", scopes=tokens.READ_ONLY))
-        posts = [ask for ask in SHUT if ask.method == "post"]
+        posts = [ask for ask in SHUT if ask.method != "get"]
         assert {answer(reader, ask, world.ours)[0] for ask in posts} == {403}
 
 

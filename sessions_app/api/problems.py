@@ -1,0 +1,70 @@
+"""Errors as problem details (RFC 9457), each with the sentence and the name of the store's own error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.utils import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+
+from sessions_app import errors
+from sessions_app.api import wire
+
+_STATUSES: dict[type[Exception], int] = {
+    errors.SessionNotFound: 404,
+    errors.NotAllowed: 403,
+    errors.VersionConflict: 412,
+    errors.MessageTooLarge: 413,
+    errors.SessionExists: 409,
+    errors.NameTaken: 409,
+    errors.KeyReused: 422,
+    errors.SessionPurged: 410,
+    errors.StoreError: 422,
+    ValueError: 422,
+}
+_FIELDS = ("id", "position", "expected", "actual", "start", "stop")  # of errors, told along
+
+
+def attach(api: NinjaAPI) -> None:
+    for kind, status in _STATUSES.items():
+        api.add_exception_handler(kind, _handler(status))
+    further: dict[type[Exception], Any] = {
+        ValidationError: _of_validation,
+        HttpError: lambda request, error: problem(request, error.status_code, str(error)),
+        Http404: lambda request, error: problem(request, 404, "There is no such address."),
+        InterfaceError: _of_database,
+        OperationalError: _of_database,
+    }
+    for kind, handler in further.items():
+        api.add_exception_handler(kind, handler)
+
+
+def problem(request: HttpRequest, status: int, detail: str, kind: str = "about:blank", **more: Any) -> HttpResponse:
+    value = {"type": kind, "title": kind.rpartition("/")[2], "status": status, "detail": detail, **more}
+    if kind == "about:blank":
+        value["title"] = "Refused"
+    return wire.answer(request, value, status, content_type=wire.PROBLEM)
+
+
+def _handler(status: int) -> Any:
+    def handle(request: HttpRequest, error: Exception) -> HttpResponse:
+        told = {name: getattr(error, name) for name in _FIELDS if getattr(error, name, None) is not None}
+        kind = f"urn:forklore:{type(error).__name__}"
+        more = {name: value if isinstance(value, int) else str(value) for name, value in told.items()}
+        return problem(request, status, str(error), kind, error=type(error).__name__, **more)
+
+    return handle
+
+
+def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    first = error.errors[0]
+    where = " ".join(str(part) for part in first.get("loc", ())[1:])
+    return problem(request, 422, f"{where}: {first.get('msg')}.".removeprefix(": "), error="ValueError")
+
+
+def _of_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    response = problem(request, 503, "The database cannot be reached just now; ask again.")
+    response["Retry-After"] = "1"
+    return response

@@ -1,0 +1,261 @@
+"""What goes in and out, as the description of the API shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import AfterValidator, AwareDatetime, WithJsonSchema
+
+from sessions_app.records import Relation, Role, SearchHit, SessionRecord, TitleSource
+
+# Checked by the store, which names the position of the one that is none; a schema would read every message twice.
+Message = Annotated[Any, WithJsonSchema({"type": "object", "description": "Any JSON object; it comes back as it is."})]
+
+
+def _is_text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("it is a text")
+    return value
+
+
+# As a schema's own texts are, but for lone surrogates, which the store refuses by its own words or keeps.
+Text = Annotated[Any, AfterValidator(_is_text), WithJsonSchema({"type": "string"})]
+EXAMPLE = {"role": "user", "content": "Mend the cart"}
+
+
+class Session(Schema):
+    id: UUID
+    project: str
+    created_at: datetime
+    updated_at: datetime
+    parent_id: UUID | None
+    title: str
+    title_source: TitleSource
+    turns: int
+    relation: Relation | None = Field(description="To the parent; null for a root.")
+    fork_point: int | None = Field(description="Number of leading messages shared with the parent when it was forked.")
+    message_count: int
+    version: int = Field(description="1 at first, one more at each write of messages; also the ETag.")
+    messages: list[Message] = Field(description="Empty unless asked for.")
+
+
+class Sessions(Schema):
+    sessions: list[Session]
+    next: str | None = Field(description="To hand back as `after` for the next page; null after the last.")
+
+
+class Hit(Schema):
+    id: UUID
+    project: str
+    title: str
+    updated_at: datetime
+    turns: int
+    snippet: str
+    position: int | None = Field(description="Of the message that contains it; null for a hit in the title.")
+    shared_with: int = Field(description="How many other live sessions hold that very message.")
+    role: Role | None
+
+
+class Hits(Schema):
+    hits: list[Hit]
+
+
+class Messages(Schema):
+    messages: list[Message]
+    start: int
+    message_count: int
+
+
+class Positions(Schema):
+    positions: list[int]
+
+
+class Project(Schema):
+    name: str
+    sessions: int
+
+
+class Projects(Schema):
+    projects: list[Project]
+
+
+class Problem(Schema):
+    """RFC 9457. `error` is the name of the store's own error, where it is one."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    error: str | None = None
+
+
+class NewSession(Schema):
+    project: Text = Field(examples=["/code/shop"])
+    messages: list[Message] = Field(default=[], examples=[[EXAMPLE]])
+    agent: Text = Field("", description="What wrote it; at most 40 characters.")
+
+
+class Whole(Schema):
+    """A session as it is to be written, with its id and times."""
+
+    id: UUID
+    project: Text
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+    parent_id: UUID | None = None
+    title: Text
+    title_source: TitleSource = "derived"
+    turns: int = 0
+    relation: Relation | None = None
+    fork_point: int | None = None
+    version: int = 1
+    messages: list[Message]
+    agent: Text = ""
+
+
+class Put(Schema):
+    written: bool = Field(description="False where the session was there already.")
+
+
+class AllMessages(Schema):
+    messages: list[Message] = Field(examples=[[EXAMPLE]])
+    turns: int = Field(ge=0, examples=[1])
+
+
+class FurtherMessages(Schema):
+    messages: list[Message] = Field(examples=[[EXAMPLE]])
+    turns: int | None = Field(None, ge=0, description="Of the session from now on; stays unless given.")
+    turns_added: int = Field(0, ge=0)
+
+
+class Kept(Schema):
+    count: int = Field(description="Leading messages that stay.")
+    turns: int | None = Field(None, ge=0)
+
+
+class Fork(Schema):
+    """Either `position`, or `messages` and `turns`."""
+
+    position: int | None = Field(None, examples=[12])
+    messages: list[Message] | None = None
+    turns: int = Field(0, ge=0)
+    project: Text | None = Field(None, description="The parent's unless given.")
+
+
+class Changed(Schema):
+    """What is given changes."""
+
+    title: Text | None = None
+    title_source: Literal["user", "agent"] = "user"
+    pinned: bool | None = None
+    archived: bool | None = None
+    tags: list[Text] | None = Field(None, description="All tags from now on.")
+
+
+class Tags(Schema):
+    tags: list[str]
+
+
+class Tag(Schema):
+    name: Text
+
+
+class Find(Schema):
+    query: Text
+
+
+class Search(Find):
+    limit: int = Field(20, ge=0, le=1000)
+    filters: Text = ""
+    distinct: Literal["session", "message"] = "session"
+
+
+class Written(Schema):
+    written: int = Field(ge=0, description="Messages that came in.")
+
+
+class Name(Schema):
+    """An SDK's own name of a session."""
+
+    source: str = Field(min_length=1, max_length=40, examples=["openai-agents"])
+    project_key: Text
+    external_id: Text
+    subpath: Text = ""
+
+
+class Link(Schema):
+    parent: Name
+    relation: Relation
+    fork_point: int = 0
+    inferred: bool = False
+    prefix_needed: bool = False
+
+
+class OpenNamed(Schema):
+    name: Name
+    project: Text
+    messages: list[Message] = []
+    turns: int = Field(0, ge=0)
+    agent: Text = ""
+    link: Link | None = None
+
+
+class ForkNamed(Schema):
+    name: Name
+    parent: UUID
+    position: int | None = None
+
+
+class Detail(Schema):
+    name: Name
+    detail: dict[str, Any]
+
+
+class Opened(Schema):
+    session: Session
+    created: bool
+
+
+class Named(Schema):
+    name: Name
+    session: Session
+    detail: dict[str, Any]
+
+
+class AllNamed(Schema):
+    named: list[Named]
+
+
+def session(record: SessionRecord) -> dict[str, Any]:
+    return {
+        "id": str(record.id),
+        "project": record.project,
+        "created_at": record.created_at.isoformat(),
+        "updated_at": record.updated_at.isoformat(),
+        "parent_id": record.parent_id and str(record.parent_id),
+        "title": record.title,
+        "title_source": record.title_source,
+        "turns": record.turns,
+        "relation": record.relation,
+        "fork_point": record.fork_point,
+        "message_count": record.message_count,
+        "version": record.version,
+        "messages": record.messages,
+    }
+
+
+def hit(found: SearchHit) -> dict[str, Any]:
+    return {
+        "id": str(found.id),
+        "project": found.project,
+        "title": found.title,
+        "updated_at": found.updated_at.isoformat(),
+        "turns": found.turns,
+        "snippet": found.snippet,
+        "position": found.position,
+        "shared_with": found.shared_with,
+        "role": found.role,
+    }

@@ -1,0 +1,68 @@
+"""Writes that are done once, however often they are sent: an agent that heard no answer may ask again.
+
+Only store.py calls this module, inside of its transactions, so that a key is there exactly when its write is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+from sessions_app import actors, session_rows
+from sessions_app.databases import connection, execute
+from sessions_app.errors import KeyReused
+from sessions_app.piece_table import key as session_key
+
+KEPT = timedelta(days=7)
+FORGOTTEN_AT_ONCE = 100  # keys; each write forgets as many of the oldest at most
+
+
+def find(key: str, asked: str) -> UUID | None:
+    """The session that was written under that key; None where nothing was. Raises KeyReused for another write.
+
+    Nobody else writes under the key until the end of the transaction.
+    """
+    digest = _digest([_caller(), key])
+    if connection().vendor == "postgresql":
+        execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [digest])
+    found = execute("SELECT asked, session_id FROM forklore_writekey WHERE digest = %s", [digest]).fetchone()
+    if found is None:
+        return None
+    if found[0] != asked:
+        raise KeyReused("That idempotency key was used for another write.")
+    return session_rows.uuid_of(found[1])
+
+
+def keep(key: str, asked: str, session: UUID, now: datetime) -> None:
+    execute(
+        "INSERT INTO forklore_writekey (digest, asked, session_id, created_at) VALUES (%s, %s, %s, %s)",
+        [_digest([_caller(), key]), asked, session_key(session), session_rows.moment_for_database(now)],
+    )
+    execute(
+        "DELETE FROM forklore_writekey WHERE digest IN (SELECT digest FROM forklore_writekey"
+        " WHERE created_at < %s ORDER BY created_at LIMIT %s)",
+        [session_rows.moment_for_database(now - KEPT), FORGOTTEN_AT_ONCE],
+    )
+
+
+def asked_for(verb: str, bodies: Iterable[bytes], *arguments: object) -> str:
+    """What a write asks for, by which it is told from another one under the same key."""
+    digest = blake2b(repr((verb, *arguments)).encode(errors="backslashreplace"), digest_size=32)
+    for body in bodies:
+        digest.update(len(body).to_bytes(8, "big"))
+        digest.update(body)
+    return digest.hexdigest()
+
+
+def _caller() -> str:
+    actor = actors.current()
+    return "" if actor is None else f"{actor.kind} {actor.user_id} {actor.name}"
+
+
+def _digest(texts: Iterable[str]) -> str:
+    digest = blake2b(digest_size=32)
+    for text in texts:
+        digest.update(repr(text).encode(errors="backslashreplace"))
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+from tests.web.conftest import stranger, visitor  # noqa: F401

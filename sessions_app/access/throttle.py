@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 
 
 class Throttle:
@@ -30,3 +30,29 @@ class Throttle:
     def forget(self) -> None:
         with self._lock:
             self._faults.clear()
+
+
+class ThrottleOfEach:
+    """One of these limits for each key, of the `keys` that were counted last, so that many names cost no memory."""
+
+    def __init__(self, most: int, seconds: float, keys: int = 10_000):
+        self._most, self._seconds, self._keys = most, seconds, keys
+        self._throttles: OrderedDict[str, Throttle] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def wait(self, key: str) -> float:
+        with self._lock:
+            throttle = self._throttles.get(key)
+        return throttle.wait() if throttle else 0
+
+    def count(self, key: str) -> None:
+        with self._lock:
+            throttle = self._throttles.setdefault(key, Throttle(self._most, self._seconds))
+            self._throttles.move_to_end(key)
+            if len(self._throttles) > self._keys:
+                self._throttles.popitem(last=False)
+        throttle.count()
+
+    def forget(self) -> None:
+        with self._lock:
+            self._throttles.clear()

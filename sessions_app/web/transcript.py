@@ -11,18 +11,24 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from sessions_app import store
+from sessions_app.access.throttle import ThrottleOfEach
+from sessions_app.actors import Actor
 from sessions_app.errors import InvalidLineage, SessionNotFound
 from sessions_app.models import Session
 from sessions_app.web import find
 from sessions_app.web import transcript_window as window
 from sessions_app.web.context import wants_fragment
+from sessions_app.web.enter import sentence
 from sessions_app.web.rendering.marks import QUERY_LIMIT
 from sessions_app.web.transcript_outline import outline
 from sessions_app.web.transcript_subagents import link_subagents
 
 PREFIX_LENGTH = 4  # hex digits that a shortened id has at least
-CHOICES = 20  # sessions offered where a shortened id fits several
+CHOICES = 10  # sessions offered where a shortened id fits several
 CHILDREN = 12  # forks and sub-agents listed in the head
+
+# Nobody reads more by hand, and who tries all that there are learns little in a day.
+shortened_ids = ThrottleOfEach(most=60, seconds=60)
 
 
 class WindowForm(forms.Form):
@@ -46,7 +52,15 @@ def message(request: HttpRequest, id: UUID, position: int) -> HttpResponse:
 
 @require_safe
 def prefix(request: HttpRequest, prefix: str) -> HttpResponse:
-    """A shortened id: the one session that it fits, a choice of several, or a page that says there is none."""
+    """A shortened id: the one session that it fits, a choice of several, or a page that says there is none.
+
+    Who may not see all may ask sixty times a minute, whatever the answer was.
+    """
+    wait = _wait_for_another(request.actor)  # type: ignore[attr-defined]  # by FindActor
+    if wait:
+        answer = sentence(request, 429, f"Too many shortened ids; try again in {wait + 1:.0f} seconds.")
+        answer["Retry-After"] = f"{wait + 1:.0f}"
+        return answer
     digits = prefix.replace("-", "")
     if len(digits) < PREFIX_LENGTH:
         return _missing(request, f"A shortened id has at least {PREFIX_LENGTH} digits; “{prefix}” has {len(digits)}.")
@@ -72,6 +86,18 @@ def fork(request: HttpRequest, id: UUID) -> HttpResponse:
     except SessionNotFound as error:
         return _missing(request, str(error))
     return redirect("web:session", child.id)
+
+
+def _wait_for_another(actor: Actor) -> float:
+    """Seconds; 0 when another shortened id may be asked for now, which then counts."""
+    if actor.sees_all:
+        return 0
+    # By the user, for each may have any number of tokens.
+    asker = f"user {actor.user_id}" if actor.user_id is not None else f"token {actor.name}"
+    wait = shortened_ids.wait(asker)
+    if not wait:
+        shortened_ids.count(asker)
+    return wait
 
 
 def _page(request: HttpRequest, id: UUID, target: int | None) -> HttpResponse:

@@ -29,7 +29,7 @@ from sessions_app import actors, gate, store
 from sessions_app.access import browsers, codes, roles, sockets, tokens
 from sessions_app.actors import Role
 from sessions_app.models import Project, Session
-from sessions_app.web import enter
+from sessions_app.web import enter, transcript
 from sessions_site import asgi
 from tests.builders import a_message
 from tests.web.conftest import HTMX, Visitor
@@ -223,6 +223,7 @@ def bearing(token: str) -> Visitor:
 @pytest.fixture
 def world(the_store) -> World:
     enter.wrong_codes.forget()
+    transcript.shortened_ids.forget()
     return World()
 
 

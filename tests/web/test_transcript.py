@@ -2,12 +2,16 @@
 
 import base64
 import json
+import time
 from uuid import UUID, uuid4
 
 import pytest
+from django.contrib.auth.models import User
 
 from sessions_app import piece_table
+from sessions_app.access import tokens
 from sessions_app.demo.pictures import bar_chart
+from sessions_app.web import transcript
 from tests.builders import a_message, a_session
 from tests.web.reading import page
 
@@ -377,6 +381,36 @@ class AShortenedId:
 
         choice = page(answer).one("div", class_="choice")
         assert {link.text for link in choice.all("a")} == {"first", "second"}
+
+    def test_that_fits_many_offers_ten(self, visitor, the_store, monkeypatch):
+        ids = iter(f"abcd{n:02x}00-0000-4000-8000-000000000000" for n in range(12))
+        monkeypatch.setattr("sessions_app.store.uuid4", lambda: UUID(next(ids)))
+        for number in range(12):
+            a_session(the_store, str(number))
+
+        assert len(page(visitor.get("/sessions/abcd/")).one("div", class_="choice").all("a")) == 10
+
+    def test_may_be_asked_for_sixty_times_a_minute_by_who_may_not_see_all(self, stranger, visitor, long, monkeypatch):
+        now = time.monotonic
+        ahead = [0]
+        monkeypatch.setattr(time, "monotonic", lambda: now() + ahead[0])
+        transcript.shortened_ids.forget()
+        users = [User.objects.create(username=name) for name in ("guesser", "other")]
+        guesser, again, other = (
+            {"Authorization": f"Bearer {tokens.create(name, user_id=user.pk)}"}
+            for name, user in (("one", users[0]), ("two", users[0]), ("one", users[1]))
+        )
+
+        said = [stranger.get(f"/sessions/{number:04x}/", headers=guesser).status_code for number in range(61)]
+        refused = stranger.get("/sessions/ffff/", headers=again)
+
+        assert said == [404] * 60 + [429]
+        assert 0 < int(refused["Retry-After"]) <= 61
+        assert "try again in" in refused.content.decode()
+        assert stranger.get("/sessions/ffff/", headers=other).status_code == 404
+        assert {visitor.get("/sessions/ffff/").status_code for _ in range(61)} == {404}
+        ahead[0] = 61
+        assert stranger.get("/sessions/ffff/", headers=again).status_code == 404
 
     @pytest.mark.parametrize("prefix", ["abc", "zzzz", "%25%25%25%25", "ffffffff", "a" * 200])
     def test_that_fits_none_says_so_and_offers_a_search(self, visitor, long, prefix):

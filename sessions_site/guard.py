@@ -147,6 +147,9 @@ class Guard:
     def _check_length(self, request: _Request) -> int:
         named = request.all("cookie") or request.has_bearer
         limit = self._rules.body_bytes if named else min(NAMELESS_BYTES, self._rules.body_bytes)
+        # What stands between may go by the one and this server by the other: https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+        if request.all("content-length") and request.all("transfer-encoding"):
+            raise Refused(400, "A body has a length or comes in chunks, not both.")
         for length in request.all("content-length"):
             if not re.fullmatch(r"[0-9]{1,18}", length):
                 raise Refused(400, "Content-Length is no number of bytes.")

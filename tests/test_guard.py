@@ -257,6 +257,10 @@ class TheBody:
     def test_says_its_length_as_a_number(self, length):
         assert ask("POST", content_length=length).status == 400
 
+    def test_has_a_length_or_comes_in_chunks(self):
+        assert ask("POST", content_length="3", transfer_encoding="chunked").status == 400
+        assert ask("POST", content_length="3").status == ask("POST", transfer_encoding="chunked").status == 200
+
     def test_that_stops_arriving_is_given_up(self, monkeypatch):
         monkeypatch.setattr("sessions_site.guard.BODY_PAUSE", 0.05)
 

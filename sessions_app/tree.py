@@ -1,0 +1,154 @@
+"""Pure functions of a tree of forks: in which order and lane its sessions are drawn, and which of them are folded.
+
+Heavy-path order, as a git graph: of a session's children the one with most descendants comes last and keeps the lane
+of its parent, each other one opens the next lane. So every lane left of a row's own passes it without a gap, no two
+lines cross, and a tree of n sessions takes at most log2(n) + 1 lanes. Nothing here recurses: chains may be any length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+Id = TypeVar("Id", bound=Hashable)
+RUN = 12  # forks of one session without forks of their own; where there are more, they are folded into one row
+
+Edge = Literal["root", "along", "off"]  # how a row hangs on its parent: not at all, in its lane, off into the next
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[Id]):
+    """A session in its lane; with `run`, the folded forks of the session `id` instead."""
+
+    id: Id
+    lane: int
+    level: int  # 0 for a root
+    edge: Edge
+    goes_on: bool  # whether the lane goes on below
+    hidden: int = 0  # descendants that are folded away
+    run: tuple[Id, ...] = ()
+
+
+@dataclass(slots=True)
+class Tree(Generic[Id]):
+    """Who descends from whom, each session once; siblings in the order in which they were given."""
+
+    order: list[Id]  # parents before their children
+    children: dict[Id, list[Id]]
+    weights: dict[Id, int]  # sessions of a subtree, its root included
+    parents: dict[Id, Id | None]
+    roots: list[Id] = field(default_factory=list)
+
+
+def tree_of(parents: Mapping[Id, Id | None]) -> Tree[Id]:
+    """A session whose parent is not among them is a root. Of a cycle, which no store makes, the first one given is."""
+    children: dict[Id, list[Id]] = {id: [] for id in parents}
+    roots = []
+    for id, parent in parents.items():
+        if parent is None or parent not in children:
+            roots.append(id)
+        else:
+            children[parent].append(id)
+    order = _below(roots, children)
+    if len(order) < len(parents):
+        seen = set(order)
+        for id in parents:
+            if id not in seen:
+                _cut_off(id, parents, children)
+                roots.append(id)
+                further = _below([id], children)
+                order += further
+                seen.update(further)
+    weights = dict.fromkeys(order, 1)
+    known = {child: id for id, each in children.items() for child in each}
+    for id in reversed(order):
+        if (parent := known.get(id)) is not None:
+            weights[parent] += weights[id]
+    return Tree(order, children, weights, {id: known.get(id) for id in order}, roots)
+
+
+def rows(
+    tree: Tree[Id],
+    *,
+    folded: Collection[Id] = (),
+    opened: Collection[Id] = (),
+    kept: Collection[Id] = (),
+    key: Callable[[Id], Any] | None = None,
+    run: int = RUN,
+) -> list[Row[Id]]:
+    """The rows from the top down.
+
+    The subtrees below `folded` are left out, and so are more than `run` childless siblings beside the heaviest child,
+    but for the sessions of `kept` and where the runs of their parent are `opened`. `key` sorts siblings where not the
+    lighter one comes first.
+    """
+    found: list[Row[Id]] = []
+    weights, children = tree.weights, tree.children
+    # What is still to come, the next one last: id, lane, level, edge, and the sessions of a run.
+    stack: list[tuple[Id, int, int, Edge, tuple[Id, ...]]] = [(id, 0, 0, "root", ()) for id in reversed(tree.roots)]
+    while stack:
+        id, lane, level, edge, together = stack.pop()
+        if together:
+            found.append(Row(id, lane, level, edge, False, len(together), together))
+            continue
+        below = children[id]
+        if not below:
+            found.append(Row(id, lane, level, edge, False))
+            continue
+        if id in folded:
+            found.append(Row(id, lane, level, edge, False, weights[id] - 1))
+            continue
+        found.append(Row(id, lane, level, edge, True))
+        if len(below) == 1:
+            stack.append((below[0], lane, level + 1, "along", ()))
+            continue
+        heavy = max(below, key=weights.__getitem__)
+        others = sorted((each for each in below if each != heavy), key=key or weights.__getitem__)
+        stack.append((heavy, lane, level + 1, "along", ()))
+        leaves = () if id in opened else _run(others, children, kept, run)
+        if leaves:
+            stack.append((id, lane + 1, level + 1, "off", leaves))
+            hidden: set[Id] = set(leaves)
+            others = [each for each in others if each not in hidden]
+        stack.extend((each, lane + 1, level + 1, "off", ()) for each in reversed(others))
+    return found
+
+
+def ancestors(tree: Tree[Id], id: Id) -> list[Id]:
+    """From the session itself up to its root."""
+    found = [id]
+    while (parent := tree.parents[found[-1]]) is not None:
+        found.append(parent)
+    return found
+
+
+def with_all_above(tree: Tree[Id], ids: Iterable[Id]) -> set[Id]:
+    """These sessions and all that they descend from."""
+    found: set[Id] = set()
+    for id in ids:
+        at: Id | None = id
+        while at is not None and at not in found:
+            found.add(at)
+            at = tree.parents[at]
+    return found
+
+
+def _run(others: Sequence[Id], children: Mapping[Id, Sequence[Id]], kept: Collection[Id], run: int) -> tuple[Id, ...]:
+    if len(others) <= run:
+        return ()
+    leaves = tuple(each for each in others if not children[each] and each not in kept)
+    return leaves if len(leaves) > run else ()
+
+
+def _below(roots: Sequence[Id], children: Mapping[Id, Sequence[Id]]) -> list[Id]:
+    found = list(roots)
+    for id in found:  # grows while it is walked
+        found.extend(children[id])
+    return found
+
+
+def _cut_off(id: Id, parents: Mapping[Id, Id | None], children: dict[Id, list[Id]]) -> None:
+    above = parents[id]
+    if above is not None:
+        children[above].remove(id)

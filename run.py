@@ -50,6 +50,8 @@ def main(arguments):
         module("tests.browser.screenshots", rest)
     elif command == "lock":
         lock()
+    elif command == "mcp":
+        replace_by(python_with("mcp"), CHECKOUT / "manage.py", command, *rest)
     else:
         replace_by(python_with("base"), CHECKOUT / "manage.py", command, *rest)
 
@@ -119,7 +121,7 @@ def lock():
         "--no-header",
         "--quiet",
     ]
-    for name, chosen in {"base": [], "test": ["--group=test"]}.items():
+    for name, chosen in {"base": [], "mcp": ["--extra=mcp"], "test": ["--group=test"]}.items():
         command = [uv, "pip", "compile", "pyproject.toml", *chosen, *fixed, *sys.argv[2:]]
         subprocess.run([*command, f"--output-file=requirements/{name}.txt"], cwd=CHECKOUT, check=True)
 

@@ -1,0 +1,211 @@
+"""Bundles: sessions as one JSONL file that brings them back as they were, with their ids, forks and times.
+
+The first line says what it is; each session is a line of facts and a line for each of its messages; the last line counts
+them and holds the SHA-256 of all before it, so that a file that was cut or changed is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, TextIO
+from uuid import UUID
+
+from sessions_app import bodies, store
+from sessions_app.errors import StoreError
+from sessions_app.models import Session
+from sessions_app.records import Message, SessionRecord
+
+FORMAT = "forklore-bundle"
+VERSION = 1
+WINDOW = 500  # messages read at once
+PLAIN, SPELLED = "message", "spelled"  # the second where JSON cannot tell surrogates from what they make (bodies.py)
+
+
+class BrokenBundle(StoreError):
+    """A file that is no bundle, or not a whole one."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    sessions: int = 0
+    messages: int = 0
+    new: int = 0  # of the sessions
+
+
+def export(ids: Iterable[UUID], file: TextIO) -> Outcome:
+    """Write sessions, each after its parent where both are among them. Raises SessionNotFound."""
+    outcome, digest = Outcome(), hashlib.sha256()
+
+    def write(value: Any) -> None:
+        line = json.dumps(value, separators=(",", ":")) + "\n"
+        digest.update(line.encode("ascii"))
+        file.write(line)
+
+    write({"format": FORMAT, "version": VERSION})
+    for session in _parents_first(ids):
+        outcome.sessions += 1
+        outcome.messages += session.message_count
+        write({"session": _facts(session)})
+        for start in range(0, session.message_count, WINDOW):
+            for message in store.get_messages(session.pk, start, min(start + WINDOW, session.message_count)):
+                write(_line(message))
+    end = {"sessions": outcome.sessions, "messages": outcome.messages, "sha256": digest.hexdigest()}
+    file.write(json.dumps({"end": end}) + "\n")
+    return outcome
+
+
+def lineage_of(id: UUID) -> list[UUID]:
+    """The session, its ancestors, and all that descends from its root. Raises SessionNotFound."""
+    root = Session.objects.visible().filter(pk=id, trashed_at=None).first()
+    if root is None:
+        raise store.SessionNotFound(id)
+    while root.parent_id and (parent := Session.objects.visible().filter(pk=root.parent_id, trashed_at=None).first()):
+        root = parent
+    found, level = [root.pk], [root.pk]
+    while level:
+        level = list(Session.objects.visible().filter(parent__in=level, trashed_at=None).values_list("pk", flat=True))
+        found += level
+    return found
+
+
+def bring_in(file: BinaryIO) -> Outcome:
+    """Write what is not there yet; a session that is there with the same messages stays as it is.
+
+    Raises BrokenBundle before anything is written, and SessionExists for an id with other messages.
+    """
+    _check(file)
+    outcome = Outcome()
+    for facts, messages in _sessions(file):
+        record = _record(facts, messages)
+        outcome.sessions += 1
+        outcome.messages += len(messages)
+        if store.put(record, agent=facts["agent"]):
+            outcome.new += 1
+            _label(record.id, facts)
+    return outcome
+
+
+def _parents_first(ids: Iterable[UUID]) -> list[Session]:
+    wanted = list(dict.fromkeys(ids))
+    found: dict[UUID, Session] = {}
+    for start in range(0, len(wanted), WINDOW):
+        part = Session.objects.visible().filter(pk__in=wanted[start : start + WINDOW], trashed_at=None)
+        found |= {session.pk: session for session in part.select_related("project")}
+    for id in wanted:
+        if id not in found:
+            raise store.SessionNotFound(id)
+    ordered: dict[UUID, Session] = {}
+    for session in found.values():
+        chain = []
+        while session.pk not in ordered:
+            chain.append(session)
+            if not session.parent_id or session.parent_id not in found:
+                break
+            session = found[session.parent_id]
+        ordered |= {each.pk: each for each in reversed(chain)}
+    return list(ordered.values())
+
+
+def _facts(session: Session) -> dict[str, Any]:
+    return {
+        "id": str(session.pk),
+        "project": session.project.name,
+        "created_at": session.created_at.isoformat(),
+        "updated_at": session.updated_at.isoformat(),
+        "parent_id": session.parent_id and str(session.parent_id),
+        "title": session.title,
+        "title_source": session.title_source,
+        "turns": session.turns,
+        "relation": session.relation,
+        "fork_point": session.fork_point,
+        "version": session.version,
+        "message_count": session.message_count,
+        "agent": session.agent,
+        "tags": store.tags(session.pk),
+        "pinned": session.pinned_at is not None,
+        "archived": session.archived_at is not None,
+    }
+
+
+def _line(message: Message) -> dict[str, Any]:
+    if json.loads(json.dumps(message)) == message:
+        return {PLAIN: message}
+    return {SPELLED: bodies.spell(message)}
+
+
+def _check(file: BinaryIO) -> None:
+    """Read the whole file once, before anything of it is believed."""
+    digest, last, counts = hashlib.sha256(), b"", [0, 0]
+    file.seek(0)
+    for number, line in enumerate(file):
+        if last:
+            digest.update(last)
+            if number > 1:
+                counts["session" not in _value(last, number)] += 1
+        elif _value(line, 1).get("format") != FORMAT or _value(line, 1).get("version") != VERSION:
+            raise BrokenBundle("This is no bundle of Forklore, or one of a newer version.")
+        last = line
+    end = _value(last, 0).get("end") if last else None
+    if not isinstance(end, dict) or [end.get("sessions"), end.get("messages")] != counts:
+        raise BrokenBundle("The bundle was cut off: its last line does not count what stands before it.")
+    if end.get("sha256") != digest.hexdigest():
+        raise BrokenBundle("The bundle was changed: its digest is not that of its lines.")
+
+
+def _sessions(file: BinaryIO) -> Iterator[tuple[dict[str, Any], list[Message]]]:
+    file.seek(0)
+    next(file)
+    facts: dict[str, Any] | None = None
+    messages: list[Message] = []
+    for number, line in enumerate(file, 2):
+        value = _value(line, number)
+        if PLAIN in value or SPELLED in value:
+            messages.append(value[PLAIN] if PLAIN in value else bodies.unspell(value[SPELLED]))
+            continue
+        if facts is not None:
+            yield facts, messages
+        facts, messages = value.get("session"), []
+
+
+def _value(line: bytes, number: int) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise BrokenBundle(f"Line {number} of the bundle is no JSON object." if number else "The bundle was cut off.")
+    return value
+
+
+def _record(facts: dict[str, Any], messages: list[Message]) -> SessionRecord:
+    try:
+        return SessionRecord(
+            id=UUID(facts["id"]),
+            project=facts["project"],
+            created_at=datetime.fromisoformat(facts["created_at"]),
+            updated_at=datetime.fromisoformat(facts["updated_at"]),
+            parent_id=facts["parent_id"] and UUID(facts["parent_id"]),
+            title=facts["title"],
+            turns=facts["turns"],
+            messages=messages,
+            title_source=facts["title_source"],
+            relation=facts["relation"],
+            fork_point=facts["fork_point"],
+            message_count=len(messages),
+            version=facts["version"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenBundle(f"A session of the bundle lacks what it needs: {error}.") from None
+
+
+def _label(id: UUID, facts: dict[str, Any]) -> None:
+    if facts.get("tags"):
+        store.set_tags(id, facts["tags"])
+    if facts.get("pinned"):
+        store.pin(id)
+    if facts.get("archived"):
+        store.archive(id)

@@ -1,0 +1,68 @@
+"""Writes sessions into a bundle."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management import BaseCommand, CommandError
+
+from sessions_app import store
+from sessions_app.errors import StoreError
+from sessions_app.integrations import bundle
+from sessions_app.models import Session
+
+
+class Command(BaseCommand):
+    help = "Write sessions into a bundle that import_bundle brings back as they were; - writes to standard output"
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", help="a new file; - for standard output")
+        parser.add_argument("ids", nargs="*", metavar="ID", help="sessions, by their ids or the beginnings of them")
+        parser.add_argument("--project", help="all sessions of a project")
+        parser.add_argument("--lineage", action="store_true", help="with all of their ancestors and forks")
+
+    def handle(self, *args: Any, file: str, ids: list[str], **options: Any) -> None:
+        try:
+            chosen = [_one(each) for each in ids]
+            if options["project"] is not None:
+                of = Session.objects.visible().filter(project__name=options["project"], trashed_at=None)
+                chosen += of.order_by("created_at", "pk").values_list("pk", flat=True)
+            if options["lineage"]:
+                chosen = [id for each in chosen for id in bundle.lineage_of(each)]
+            if not chosen:
+                raise CommandError("Name sessions to export, or a --project that has some.")
+            outcome = bundle.export(chosen, sys.stdout) if file == "-" else _export_to(Path(file), chosen)
+        except StoreError as error:
+            raise CommandError(str(error)) from error
+        self.stderr.write(f"{outcome.sessions:,} sessions with {outcome.messages:,} messages.")
+
+
+def _export_to(path: Path, ids: list[UUID]) -> bundle.Outcome:
+    """A whole file or none: written beside its place, and put there in the end."""
+    if path.exists():
+        raise CommandError(f"{path} is there already.")
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            outcome = bundle.export(ids, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(aside, path)  # unlike a rename it never replaces another file
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return outcome
+
+
+def _one(id: str) -> UUID:
+    found = store.find_by_id_prefix(id, 2, with_messages=False)
+    if len(found) != 1:
+        raise CommandError(
+            f"There is no session {id}." if not found else f"{id} may be several sessions; give more of it."
+        )
+    return found[0].id

@@ -389,7 +389,7 @@ def list_sessions(
         conditions.append("project.name = %s")
         parameters.append(project)
     if after is not None:
-        moment, id = session_rows.moment_for_database(after[0].astimezone(UTC)), key(after[1])
+        moment, id = session_rows.moment_for_database(_in_utc(after[0])), key(after[1])
         conditions.append("(session.updated_at < %s OR (session.updated_at = %s AND session.id > %s))")
         parameters += [moment, moment, id]
     return _records(" AND ".join(conditions), parameters, limit, with_messages)
@@ -457,7 +457,7 @@ def put(record: SessionRecord, *, agent: str = "") -> bool:
     """Write a session as a record says it, with its id, times, version and place in its lineage; False if it is there.
 
     A parent that is not in the store is left out. What the session shares with its parent costs no second storage.
-    Raises SessionExists for an id with other messages, NotAllowed for one that cannot be told of, and what `create` raises.
+    Raises SessionExists for an id with other messages, ValueError for a time without a zone, and what `create` raises.
     """
     check_project(record.project)
     check_agent(agent)
@@ -774,8 +774,8 @@ def _digest_of(id: UUID) -> bytes:
 
 
 def _put_row(record: SessionRecord, agent: str, digests: Sequence[bytes]) -> SessionRow:
-    row = _new_row(record.project, agent, record.created_at, record.id)
-    row.updated_at = max(record.created_at, record.updated_at)
+    row = _new_row(record.project, agent, _in_utc(record.created_at), record.id)
+    row.updated_at = max(row.created_at, _in_utc(record.updated_at))
     row.title, row.title_source = clean_title(record.title), record.title_source
     row.turns, row.version = record.turns, max(record.version, 1)
     if record.parent_id is None:
@@ -791,6 +791,16 @@ def _put_row(record: SessionRecord, agent: str, digests: Sequence[bytes]) -> Ses
     row.tail = piece_table.tail_at(of, row.id, shared, origin.tail.first_prompt)
     piece_table.share(row.tail, of, shared)
     return row
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Raises ValueError for a time without a zone, and for one that UTC has no year for."""
+    try:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except OverflowError:
+        pass
+    raise ValueError(f"A time of a session is one with a zone, within the years 1 to 9999, not {moment.isoformat()}.")
 
 
 def _imported_row(batch: ImportBatch, agent: str) -> SessionRow:

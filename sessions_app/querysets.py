@@ -153,6 +153,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
             cursor.execute(statement, [*keys, *parameters, *parameters])
             return {_uuid(id): _uuid(root) for id, root in cursor.fetchall()}
 
+    def shown_ranges(self) -> list[tuple[int, int, int]]:
+        """Strand, start and stop of what they show of the piece table; what two of them share is in it twice."""
+        stop = Coalesce("pieces__stop", "message_count")
+        rows = self.order_by().filter(pieces__isnull=False)
+        return list(rows.values_list("pieces__strand", "pieces__start", stop))
+
     def pinned(self) -> SessionQuerySet:
         return self.filter(pinned_at__isnull=False)
 

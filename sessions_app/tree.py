@@ -152,3 +152,14 @@ def _cut_off(id: Id, parents: Mapping[Id, Id | None], children: dict[Id, list[Id
     above = parents[id]
     if above is not None:
         children[above].remove(id)
+
+
+def union_length(ranges: Iterable[tuple[int, int, int]]) -> int:
+    """How many places (strand, position) lie in any of the ranges (strand, start, stop); each is counted once."""
+    total, last, end = 0, None, 0
+    for strand, start, stop in sorted(ranges):
+        if strand != last:
+            last, end = strand, start
+        total += max(0, stop - max(start, end))
+        end = max(end, stop)
+    return total

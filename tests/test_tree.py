@@ -3,10 +3,13 @@
 import math
 import random
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sessions_app import tree
+
+# The first draw loads Hypothesis's own tables, which on a busy machine takes a second.
+patient = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 @st.composite
@@ -23,11 +26,13 @@ def drawn(parents, **options):
 
 
 class ALayout:
+    @patient
     @given(forests())
     def test_has_every_session_once(self, parents):
         rows = drawn(parents, run=1000)
         assert sorted(row.id for row in rows) == sorted(parents)
 
+    @patient
     @given(forests())
     def test_has_parents_above_children_and_whole_subtrees_together(self, parents):
         rows = drawn(parents, run=1000)
@@ -38,12 +43,14 @@ class ALayout:
                 assert at[parent] < at[row.id] <= at[parent] + weights[parent] - 1
                 assert row.level == rows[at[parent]].level + 1
 
+    @patient
     @given(forests())
     def test_takes_at_most_log2_n_plus_one_lanes(self, parents):
         weights = tree.tree_of(parents).weights
         for row in drawn(parents, run=1000):
             assert row.lane <= math.log2(max(weights.values()))
 
+    @patient
     @given(forests())
     def test_has_no_line_that_crosses_another_or_runs_through_a_session(self, parents):
         """A line goes down the parent's lane to the child's row, and there at most one lane to the right."""
@@ -58,6 +65,7 @@ class ALayout:
             between = rows[at[above] + 1 : at[child.id]]
             assert all(row.lane > parent.lane for row in between)
 
+    @patient
     @given(forests())
     def test_draws_a_lane_left_of_a_row_only_where_it_goes_on(self, parents):
         """Every row stands by itself: what passes it is known from its own lane."""
@@ -69,6 +77,7 @@ class ALayout:
                 assert above.goes_on
                 assert below.edge == "along"
 
+    @patient
     @given(forests())
     def test_says_where_a_lane_goes_on(self, parents):
         rows = drawn(parents, run=1000)
@@ -107,6 +116,7 @@ class ALayout:
 
 
 class Folding:
+    @patient
     @given(forests(), st.data())
     def test_leaves_out_what_it_counts(self, parents, data):
         folded = data.draw(st.sets(st.sampled_from(sorted(parents))))
@@ -115,6 +125,7 @@ class Folding:
         shown = {row.id for row in rows if not row.run}
         assert not [row for row in rows if not row.run and parents[row.id] is not None and parents[row.id] not in shown]
 
+    @patient
     @given(forests(), st.data())
     def test_keeps_what_is_asked_for(self, parents, data):
         kept = data.draw(st.sets(st.sampled_from(sorted(parents))))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions_app.web import find, transcript, transcript_parts
+from sessions_app.web import find, lineage, transcript, transcript_parts
 
 urlpatterns = [
     path("<uuid:id>/", transcript.session, name="session"),
@@ -12,5 +12,6 @@ urlpatterns = [
     path("<uuid:id>/m/<int:position>/part/<int:number>/", transcript_parts.part, name="part"),
     path("<uuid:id>/m/<int:position>/image/<int:number>/", transcript_parts.image, name="image"),
     path("<uuid:id>/fork/", transcript.fork, name="fork"),
+    path("<uuid:id>/lineage/", lineage.lineage, name="lineage"),
     path("<str:prefix>/", transcript.prefix, name="prefix"),
 ]

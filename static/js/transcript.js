@@ -3,6 +3,7 @@ import "./clock-time.js";
 import "./copy-menu.js";
 import "./copy-text.js";
 import "./day-line.js";
+import "./lineage-key.js";
 import "./rich-text.js";
 import "./session-find.js";
 import "./transcript-outline.js";

@@ -118,6 +118,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
     "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
+    "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
     "sessions/<str:prefix>/": reads("/sessions/{prefix}/"),
     "api/v1/": (Ask("/api/v1/", takes="anybody"),),
     "api/v1/openapi.json": (Ask("/api/v1/openapi.json", takes="anybody"),),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -20,6 +20,7 @@ from uuid import UUID
 from sessions_app import actors
 from sessions_app.actors import Actor
 from sessions_app.records import (
+    Change,
     ImportBatch,
     ImportState,
     Message,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 READERS = 4  # threads
 CALLERS = 8  # threads, on PostgreSQL
+CHANGES = 1000  # read at once, as in store.py
+PAUSE = 0.2  # seconds between two looks at what changed
 
 
 def open_store(url: str | None = None, *, token: str | None = None) -> AsyncStore:
@@ -189,6 +192,24 @@ class AsyncStore:
 
     async def find(self, id: UUID, query: str) -> list[int]:
         return await self._read("find", id, query)
+
+    async def newest_change(self) -> int:
+        return await self._read("newest_change")
+
+    async def changes(self, since: int, limit: int = CHANGES) -> list[Change]:
+        return await self._read("changes", since, limit)
+
+    async def changes_until(self, since: int, limit: int = CHANGES) -> tuple[list[Change], int]:
+        return await self._read("changes_until", since, limit)
+
+    async def watch(self, since: int | None = None) -> AsyncIterator[Change]:
+        since = await self.newest_change() if since is None else since
+        while True:
+            found, since = await self.changes_until(since)
+            for change in found:
+                yield change
+            if not found:
+                await asyncio.sleep(PAUSE)
 
     async def tidy(self, written: int) -> None:
         await self._write("tidy", written)

@@ -85,5 +85,13 @@ class SessionPurged(StoreError):
     """A transcript whose session was removed for good is not imported again."""
 
 
+class ChangesForgotten(StoreError):
+    """Of the changes after a number not all are known any more; whoever follows them reads anew what it needs."""
+
+    def __init__(self, since: int):
+        super().__init__(f"Not all changes after number {since} are known any more; go on from newest_change().")
+        self.since = since
+
+
 class DatabaseTooNew(StoreError):
     """The database was written by a newer Forklore than this one."""

@@ -22,7 +22,8 @@ def mark(id: UUID, what: Mark, moment: datetime | None) -> None:
     """Note since when a live session is pinned or archived, or that it no longer is; a moment that stands stays."""
     value = "NULL" if moment is None else f"COALESCE({what}_at, %s)"
     values = [] if moment is None else [session_rows.moment_for_database(moment)]
-    session_rows.change_one(id, f"{what}_at = {value}", values)
+    with session_rows.writing():
+        session_rows.change_one(id, f"{what}_at = {value}", values, "labelled")
 
 
 def tag(id: UUID, name: str) -> None:

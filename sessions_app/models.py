@@ -250,3 +250,12 @@ class SearchRebuild(models.Model):
 
     strand_id = models.BigIntegerField()
     position = models.BigIntegerField()
+
+
+class Change(models.Model):
+    """That a session changed, in the order of the changes; the newest of them are kept (change_log.py)."""
+
+    number = models.BigAutoField(primary_key=True)
+    session = models.ForeignKey(Session, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    project = models.ForeignKey(Project, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    kind = models.PositiveSmallIntegerField()

@@ -8,6 +8,7 @@ from uuid import UUID
 Message = dict[str, Any]
 TitleSource = Literal["derived", "agent", "user"]
 Relation = Literal["fork", "subagent", "compaction", "continuation"]
+ChangeKind = Literal["created", "messages", "renamed", "labelled", "moved", "deleted", "restored", "purged"]
 Role = Literal["user", "assistant", "thinking", "tool", "image", "notice"]
 
 
@@ -39,6 +40,16 @@ class SearchHit:
     position: int | None = None  # 0-based message of the hit; None for a hit in the title
     shared_with: int = 0  # how many other live sessions hold that very message
     role: Role | None = None  # what the message mostly is; None for a hit in the title
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """That a session changed. Numbers ascend in the order of the changes, and not always by one."""
+
+    number: int
+    session: UUID
+    project: str
+    kind: ChangeKind  # "labelled": pinned, archived, tagged or no longer; "moved": it has another parent
 
 
 @dataclass(frozen=True, slots=True)

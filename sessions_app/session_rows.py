@@ -15,13 +15,13 @@ from uuid import UUID
 
 from django.db import transaction
 
-from sessions_app import actors, bodies, gate, piece_table, search_index
+from sessions_app import actors, bodies, change_log, gate, piece_table, search_index
 from sessions_app.actors import Role
 from sessions_app.databases import command, connection, current, execute, in_transaction
 from sessions_app.errors import NotAllowed, SessionNotFound, StoreError, VersionConflict
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
-from sessions_app.records import Message, Relation, SessionRecord, TitleSource
+from sessions_app.records import ChangeKind, Message, Relation, SessionRecord, TitleSource
 from sessions_app.titles import UNTITLED, derived_title
 
 TICK = timedelta(microseconds=1)  # the least that both databases tell apart
@@ -75,6 +75,9 @@ class SessionRow:
             message_count=self.tail.count,
             version=self.version,
         )
+
+    def lineage(self) -> tuple[UUID | None, Relation | None, bool, int | None]:
+        return self.parent_id, self.relation, self.relation_inferred, self.fork_point
 
     def pieces(self) -> list[piece_table.Piece]:
         return piece_table.pieces(self.id, self.tail.count)
@@ -247,6 +250,7 @@ def insert(row: SessionRow) -> None:
     with connection().cursor() as cursor:
         cursor.execute(f"INSERT INTO forklore_session ({columns}) VALUES ({marks})", [*values.values()])  # noqa: S608
     search_index.set_title(key(row.id), row.title, new=True)
+    change_log.note(key(row.id), row.project_id, "created")
 
 
 def save(row: SessionRow) -> None:
@@ -254,14 +258,16 @@ def save(row: SessionRow) -> None:
     _update(row, _changing(row))
     if row.title != row.saved_title:
         search_index.set_title(key(row.id), row.title)
+    change_log.note(key(row.id), row.project_id, "messages")
 
 
-def change_one(id: UUID, values: str, parameters: Sequence[Any], *, where: Where = "store") -> None:
+def change_one(id: UUID, values: str, parameters: Sequence[Any], kind: ChangeKind, *, where: Where = "store") -> None:
     """Change columns of a session without reading it, by a writer. Raises SessionNotFound and NotAllowed."""
     sight, projects = gate.condition("project_id", Role.WRITER)
     statement = f"UPDATE forklore_session SET {values} WHERE id = %s{PLACES[where]}{sight}"  # noqa: S608 constants
     if not execute(statement, [*parameters, key(id), *projects]).rowcount:
         raise refusal(id, where, Role.WRITER)
+    change_log.note_where("id = %s", [key(id)], kind)
 
 
 def save_parent(row: SessionRow) -> None:
@@ -274,6 +280,7 @@ def save_parent(row: SessionRow) -> None:
             "fork_point": row.fork_point,
         },
     )
+    change_log.note(key(row.id), row.project_id, "moved")
 
 
 def moment_for_database(moment: datetime) -> Any:

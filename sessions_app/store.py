@@ -9,6 +9,7 @@ found, what it may see and yet not do raises NotAllowed. Code that opened the da
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from django.conf import settings
 
 from sessions_app import (
     bodies,
+    change_log,
     gate,
     grammar,
     labels,
@@ -47,6 +49,7 @@ from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
 from sessions_app.recent_lists import KnownList
 from sessions_app.records import (
+    Change,
     ImportBatch,
     ImportState,
     Message,
@@ -67,6 +70,8 @@ TURNS_LIMIT = 2**31 - 1  # what both databases keep
 IMPORTING = "import sessions"
 BATCH = 500  # sessions asked for at once
 LIMIT = 2**31 - 1  # rows; more than any list has
+CHANGES = 1000  # read at once
+PAUSE = 0.2  # seconds between two looks at what changed
 
 
 def now() -> datetime:
@@ -215,7 +220,7 @@ def rename(id: UUID, title: str) -> None:
     """
     cleaned = clean_title(title)
     with writing():
-        session_rows.change_one(id, "title = %s, title_source = 'user'", [cleaned])
+        session_rows.change_one(id, "title = %s, title_source = 'user'", [cleaned], "renamed")
         search_index.set_title(key(id), cleaned)
         audit.append("renamed", "session", id)
 
@@ -229,7 +234,7 @@ def suggest_title(id: UUID, title: str) -> None:
         row = session_rows.locked(id)
         found = shortened(title)
         if found and row.title_source != "user":
-            session_rows.change_one(id, "title = %s, title_source = 'agent'", [found])
+            session_rows.change_one(id, "title = %s, title_source = 'agent'", [found], "renamed")
             search_index.set_title(key(id), found)
 
 
@@ -260,41 +265,45 @@ def tag(id: UUID, name: str) -> None:
     """
     cleaned = clean_tag(name)
     with writing():
-        session_rows.locked(id)
+        row = session_rows.locked(id)
         labels.tag(id, cleaned)
+        change_log.note(key(id), row.project_id, "labelled")
 
 
 def untag(id: UUID, name: str) -> None:
     """Take a tag off, if it is there. Raises SessionNotFound and InvalidTag."""
     cleaned = clean_tag(name)
     with writing():
-        session_rows.locked(id)
+        row = session_rows.locked(id)
         labels.untag(id, cleaned)
+        change_log.note(key(id), row.project_id, "labelled")
 
 
 def set_tags(id: UUID, names: Sequence[str]) -> None:
     """Let these be all tags of a session. Raises SessionNotFound and InvalidTag."""
     wanted = {clean_tag(name) for name in names}
     with writing():
-        session_rows.locked(id)
+        row = session_rows.locked(id)
         had = set(labels.tags(id))
         for name in sorted(had - wanted):
             labels.untag(id, name)
         for name in sorted(wanted - had):
             labels.tag(id, name)
+        if wanted != had:
+            change_log.note(key(id), row.project_id, "labelled")
 
 
 def delete(id: UUID) -> None:
     """Move a session to the trash, from where `restore` brings it back. Its forks live on. Raises SessionNotFound."""
     with writing():
-        session_rows.change_one(id, "trashed_at = %s", [session_rows.moment_for_database(now())])
+        session_rows.change_one(id, "trashed_at = %s", [session_rows.moment_for_database(now())], "deleted")
         audit.append("deleted", "session", id)
 
 
 def restore(id: UUID) -> None:
     """Take a session out of the trash, as it was. Raises SessionNotFound if it is not there."""
     with writing():
-        session_rows.change_one(id, "trashed_at = NULL", [], where="trash")
+        session_rows.change_one(id, "trashed_at = NULL", [], "restored", where="trash")
         audit.append("restored", "session", id)
 
 
@@ -306,6 +315,7 @@ def purge(id: UUID) -> None:
     with writing():
         session_rows.one_lineage_change_at_a_time()
         row = session_rows.locked(id, where="trash", needs=Role.MAINTAINER)
+        change_log.note(key(id), row.project_id, "purged")
         _leave_children_to_parent(row)
         shown = row.pieces()
         piece_table.forget(id)
@@ -565,6 +575,42 @@ def keep_detail(origin: Origin, detail: dict[str, Any]) -> None:
             transcript_rows.keep(origin, detail)
 
 
+# Following what changes, in whatever process
+
+
+def newest_change() -> int:
+    """Where to begin to follow: the number up to which everything has happened; 0 before the first change."""
+    return change_log.newest()
+
+
+def changes(since: int, limit: int = CHANGES) -> list[Change]:
+    """What changed after a number, in order and none left out, as far as the actor may see it; at most `limit`.
+
+    Raises ChangesForgotten for a number from which on not all changes are known any more: whoever follows reads
+    anew what it needs, and goes on from `newest_change`. ValueError for a negative limit.
+    """
+    _check_not_negative("limit", limit)
+    with snapshot():
+        return change_log.since(since, limit)[0]
+
+
+def changes_until(since: int, limit: int = CHANGES) -> tuple[list[Change], int]:
+    """What `changes` gives, and the number to ask with next, which also passes by what the actor may not see."""
+    _check_not_negative("limit", limit)
+    with snapshot():
+        return change_log.since(since, limit)
+
+
+def watch(since: int | None = None) -> Iterator[Change]:
+    """Every change after a number, or from now on, as it happens, without end. Raises ChangesForgotten."""
+    since = newest_change() if since is None else since
+    while True:
+        found, since = changes_until(since)
+        yield from found
+        if not found:
+            time.sleep(PAUSE)
+
+
 # Importing: sessions that another tool wrote, and go on growing there
 
 
@@ -746,6 +792,7 @@ def _leave_children_to_parent(row: SessionRow) -> None:
     else:
         values = "parent_id = NULL, fork_point = NULL, relation = NULL, relation_inferred = %s"
         parameters = [False]
+    change_log.note_where("parent_id = %s", [key(row.id)], "moved")
     with connection().cursor() as cursor:
         cursor.execute(f"UPDATE forklore_session SET {values} WHERE parent_id = %s", [*parameters, key(row.id)])  # noqa: S608
 
@@ -869,9 +916,11 @@ def _link(child: Origin, link: ParentLink) -> bool:
     if link.prefix_needed and not known.prefix:
         _put_prefix_before(row, origin, link.fork_point)
         transcript_rows.set_prefix(known, link.fork_point)
+    before = row.lineage()
     row.parent_id, row.relation, row.relation_inferred = origin.id, link.relation, link.inferred
     row.fork_point = min(link.fork_point, row.tail.count)
-    session_rows.save_parent(row)
+    if row.lineage() != before:
+        session_rows.save_parent(row)
     transcript_rows.stop_waiting(known)
     return True
 

@@ -175,7 +175,8 @@ class Opening:
         assert len(functions) > 15
         for name, function in functions.items():
             method = getattr(AsyncStore, name)
-            assert inspect.iscoroutinefunction(method)
+            assert inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method)
+            assert inspect.isasyncgenfunction(method) == inspect.isgeneratorfunction(function)
             assert list(inspect.signature(method).parameters.values())[1:] == list(
                 inspect.signature(function).parameters.values()
             )

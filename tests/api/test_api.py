@@ -148,7 +148,7 @@ class Bodies:
         )
         assert answer.status_code == 413
 
-    @pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-5]])
+    @pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-5]], ids=["no gzip", "cut off"])
     def test_that_are_broken_are_refused(self, client, body):
         answer = client.generic(
             "POST", f"{ROOT}/sessions", body, "application/json", headers={"Content-Encoding": "gzip"}

@@ -193,6 +193,12 @@ def is_taken(id: UUID) -> bool:
     return execute("SELECT 1 FROM forklore_session WHERE id = %s", [key(id)]).fetchone() is not None
 
 
+def is_live(id: UUID) -> bool:
+    """Whether a session is there and not in the trash, seen or not."""
+    statement = "SELECT 1 FROM forklore_session WHERE id = %s AND trashed_at IS NULL"
+    return execute(statement, [key(id)]).fetchone() is not None
+
+
 def live(condition: str, parameters: Sequence[Any], limit: int) -> list[SessionRow]:
     """Sessions that are not in the trash, most recently updated first, ties by id. `condition` is a constant.
 

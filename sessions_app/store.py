@@ -328,6 +328,29 @@ def purge(id: UUID) -> None:
         audit.append("purged", "session", id)
 
 
+def put(record: SessionRecord, *, agent: str = "") -> bool:
+    """Write a session as a record says it, with its id, times, version and place in its lineage; False if it is there.
+
+    A parent that is not in the store is left out. What the session shares with its parent costs no second storage.
+    Raises SessionExists for an id with other messages, ValueError for a time without a zone, and what `create` raises.
+    """
+    check_project(record.project)
+    check_agent(agent)
+    _check_turns(record.turns)
+    encoded = _verified(record.messages, _encoded(record.messages))
+    digests = bodies.chain(b"", encoded)
+    with writing():
+        session_rows.one_lineage_change_at_a_time()
+        if session_rows.is_taken(record.id):
+            if _digest_of(record.id) != (digests[-1] if digests else b""):
+                raise SessionExists(record.id)
+            return False
+        row = _put_row(record, agent, digests)
+        piece_table.append(row.tail, record.messages[row.tail.count :], encoded[row.tail.count :])
+        session_rows.insert(row)
+    return True
+
+
 # Reading
 
 
@@ -463,29 +486,6 @@ def tidy(written: int) -> None:
     search_rebuild.tidy(written)
 
 
-def put(record: SessionRecord, *, agent: str = "") -> bool:
-    """Write a session as a record says it, with its id, times, version and place in its lineage; False if it is there.
-
-    A parent that is not in the store is left out. What the session shares with its parent costs no second storage.
-    Raises SessionExists for an id with other messages, ValueError for a time without a zone, and what `create` raises.
-    """
-    check_project(record.project)
-    check_agent(agent)
-    _check_turns(record.turns)
-    encoded = _verified(record.messages, _encoded(record.messages))
-    digests = bodies.chain(b"", encoded)
-    with writing():
-        session_rows.one_lineage_change_at_a_time()
-        if session_rows.is_taken(record.id):
-            if _digest_of(record.id) != (digests[-1] if digests else b""):
-                raise SessionExists(record.id)
-            return False
-        row = _put_row(record, agent, digests)
-        piece_table.append(row.tail, record.messages[row.tail.count :], encoded[row.tail.count :])
-        session_rows.insert(row)
-    return True
-
-
 # Sessions that an SDK knows by names of its own
 
 
@@ -514,6 +514,7 @@ def open_named(
         session_rows.one_lineage_change_at_a_time()
         if found := find_named(origin):
             return found, False
+        _check_free(origin)
         row = _new_row(project, agent=agent)
         row.turns = turns
         piece_table.append(row.tail, messages, encoded)
@@ -535,6 +536,7 @@ def fork_named(origin: Origin, parent: UUID, position: int | None = None) -> Ses
         session_rows.one_lineage_change_at_a_time()
         if find_named(origin):
             raise NameTaken(f"There is a session named “{origin.external_id}” already.")
+        _check_free(origin)
         of = session_rows.locked(parent, share=True, needs=Role.VIEWER)
         row = _child(of, of.tail.count if position is None else _position_within(of, position), "fork")
         session_rows.insert(row)
@@ -848,6 +850,16 @@ def _in_utc(moment: datetime) -> datetime:
     except OverflowError:
         pass
     raise ValueError(f"A time of a session is one with a zone, within the years 1 to 9999, not {moment.isoformat()}.")
+
+
+def _check_free(origin: Origin) -> None:
+    """Keep a name from being taken from a session that the actor does not see. Raises NameTaken."""
+    try:
+        known = transcript_rows.find(origin)
+    except SessionPurged:
+        return
+    if known and session_rows.is_live(known.session):
+        raise NameTaken(f"The name “{origin.external_id}” is in use.")
 
 
 def _imported_row(batch: ImportBatch, agent: str) -> SessionRow:

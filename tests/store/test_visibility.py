@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from sessions_app.access import roles
 from sessions_app.access.models import AuditEntry
 from sessions_app.actors import NOBODY, Actor, Role, acting, the_owner
-from sessions_app.errors import NotAllowed, SessionNotFound
+from sessions_app.errors import NameTaken, NotAllowed, SessionNotFound
 from sessions_app.models import Project, Session
 from sessions_app.records import ImportBatch, ImportState, Origin
 from tests.builders import a_message, a_session, texts
@@ -294,3 +294,17 @@ class Querysets:
     def test_ask_nothing_more(self, the_store, told, django_assert_num_queries, either_database):
         with django_assert_num_queries(1, using=either_database):
             assert len(Session.objects.visible_to(user(told)).select_related("parent", "project")) == 2
+
+
+class AName:
+    def test_of_a_session_out_of_sight_is_not_taken_from_it(self, the_store, told):
+        name = Origin("sdk", "k", "1")
+        theirs, _ = the_store.open_named(name, "theirs", [a_message()])
+        become(told, Role.WRITER)
+        with acting(user(told)):
+            assert the_store.find_named(name) is None
+            with pytest.raises(NameTaken):
+                the_store.open_named(name, "ours", [a_message()])
+            with pytest.raises(NameTaken):
+                the_store.fork_named(name, told.ours)
+        assert the_store.find_named(name).id == theirs.id

@@ -145,10 +145,11 @@ def add(strand: int, first: int, projections: Iterable[Projection], written: Ite
     if not usable():
         _mark_incomplete()
         return
+    marking = connection().vendor == "sqlite"
     add_documents(
         strand,
         [
-            (at, message_document(texts_in(each), body))
+            (at, _document(texts_in(each), body, marking))
             for at, (each, body) in enumerate(zip(projections, written, strict=True), first)
         ],
     )
@@ -168,8 +169,12 @@ def add_copied(strand: int, start: int, stop: int) -> None:
 
 def message_document(texts: Iterable[str], body: bytes) -> str:
     """What is indexed of a message. On SQLite it is marked where its body says otherwise than its texts."""
+    return _document(texts, body, connection().vendor == "sqlite")
+
+
+def _document(texts: Iterable[str], body: bytes, marking: bool) -> str:
     text = document(texts)
-    return text + MARK if connection().vendor == "sqlite" and is_worth(text) and says_otherwise(body) else text
+    return text + MARK if marking and is_worth(text) and says_otherwise(body) else text
 
 
 def document_of(body: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import closing
 from operator import itemgetter
 from time import monotonic, perf_counter
 from typing import Any
@@ -26,6 +27,7 @@ PROBED = 12  # trigrams of a query, at most, of which that is asked
 WORTH = (40, 100)
 _LEFT = (10, 3)
 RARE = 12  # candidates
+FEWER = 60  # candidates that fewer trigrams may leave by estimate, where they are asked whether those are RARE
 TERMS_OF_FEW = 24  # trigrams that a query of one or two characters may begin: each is a question, and a list to read
 TERMS_OF_MANY = 400
 COMMON = 20_000.0  # messages that are read for a query of one or two characters before all of its terms are looked up
@@ -62,8 +64,9 @@ class Fts5Finder:
 
     def few(self) -> Candidates | None:
         if len(self._query) >= 3:
-            rough, whole = self._all_of(0), self._all_of(1)
-            if rough != whole and (listed := _all_at_once(rough, whole)) is not None:
+            rough, left = self._worth_looking_up(0)
+            whole, _ = self._worth_looking_up(1)
+            if rough != whole and (listed := _all_at_once(rough if left <= FEWER else whole, whole)) is not None:
                 return self._candidates(listed)
             expression: str | None = whole
         else:
@@ -91,7 +94,7 @@ class Fts5Finder:
             if expression is None:
                 return None
         else:
-            expression = self._all_of(1)
+            expression, _ = self._worth_looking_up(1)
         run = next(iter(runs_in(self._folded)), "")
         if self._about > MANY and len(run) > 3:
             return self._looked_at(expression, run)
@@ -171,8 +174,8 @@ class Fts5Finder:
         candidates.add([place for place in waiting if place[0]])
         return candidates.sort()
 
-    def _all_of(self, effort: int) -> str:
-        """The trigrams of the query that are worth looking up, with more or less effort (1 or 0)."""
+    def _worth_looking_up(self, effort: int) -> tuple[str, float]:
+        """All trigrams of the query that are worth it, with more or less effort (1 or 0), and candidates they may leave."""
         self._grams = self._grams or _rarest_first(self._query)
         chosen: list[str] = []
         left = float("inf")  # candidates
@@ -181,7 +184,7 @@ class Fts5Finder:
                 break
             left = min(left / _LEFT[effort], count)
             chosen.append(gram)
-        return " AND ".join(map(_quoted, chosen))
+        return " AND ".join(map(_quoted, chosen)), left
 
     def _any_of_terms(self, limit: int) -> str | None:
         """All trigrams that begin with the query; "" if there are none, None if they are more than the limit."""
@@ -250,8 +253,12 @@ def _documents(
     """
     if not expression:
         return []
+    return _asked(expression, before, limit, from_number, oldest_first).fetchall()
+
+
+def _asked(expression: str, before: int | None, limit: int | None, from_number: int | None, oldest_first: bool) -> Any:
     first = -END if from_number is None else from_number
-    return _execute(
+    return execute(
         f"SELECT found.rowid, block.strand_id, block.number * {BLOCK} + found.rowid %% {BLOCK}"  # noqa: S608 integer
         f" FROM forklore_search found LEFT JOIN forklore_searchblock block ON block.id = found.rowid / {BLOCK}"
         " WHERE found.forklore_search MATCH %s AND found.rowid < %s AND found.rowid >= %s"
@@ -260,21 +267,26 @@ def _documents(
     )
 
 
-def _all_at_once(rough: str, expression: str) -> list[_Document] | None:
-    """All documents of an expression, where that of fewer trigrams says that they are few; None where they are not.
+def _all_at_once(first: str, whole: str) -> list[_Document] | None:
+    """All documents of the whole expression, where the first documents of an expression say that they are few, or None.
 
-    FTS5 reads its lists forwards in three quarters of the time, and the order is no matter where all is listed.
+    The first may be of fewer trigrams; where it finds no more than RARE, those are it. FTS5 reads its lists forwards in
+    three quarters of the time, and the order is no matter where all is listed.
     """
-    found = _documents(rough, None, RARE + 1, oldest_first=True)
-    if len(found) <= RARE:
-        return found
-    last = found[-1][0]
-    if last <= 0:  # titles
-        return None
-    ((newest,),) = _execute("SELECT MAX(id) FROM forklore_searchblock")
-    if len(found) * newest * BLOCK / last > FEW:
-        return None
-    found = _documents(expression, None, FEW + 1, oldest_first=True)
+    with closing(_asked(first, None, FEW + 1, None, oldest_first=True)) as asked:
+        found = asked.fetchmany(RARE + 1)
+        if len(found) <= RARE:
+            return found
+        last = found[-1][0]
+        if last <= 0:  # titles
+            return None
+        ((newest,),) = _execute("SELECT MAX(id) FROM forklore_searchblock")
+        if len(found) * newest * BLOCK / last > FEW:
+            return None
+        if first == whole:
+            found += asked.fetchall()
+    if first != whole:
+        found = _documents(whole, None, FEW + 1, oldest_first=True)
     return found if len(found) <= FEW else None
 
 

@@ -10,22 +10,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid5
 
 from django.conf import settings
 from django.test import Client
 
-from benchmarks.measuring import database, quantiles, quantiles_in_turn, size
+from benchmarks.lists import a_project, bare_sessions
+from benchmarks.measuring import database, quantiles, quantiles_in_turn
 from sessions_app import store
 from sessions_app.access import browsers, finding, roles, tokens
 from sessions_app.actors import Actor, Role, acting, the_owner
-from sessions_app.databases import connection
 
 GATE_MOST = 0.3  # milliseconds a request
 LISTS_MOST = 2.0  # times as long as for the owner, where that is more than the gate may cost
 TURNS = 40
-NAMES = UUID(int=0)  # of which the ids are made, so that they are the same at every run
 
 
 def main() -> int:
@@ -59,32 +56,13 @@ def _measure(kind: str, options: argparse.Namespace) -> list[str]:
 
 
 def _filled(options: argparse.Namespace) -> tuple[Actor, str]:
-    """Sessions without messages, for lists read no bodies; a user with roles in some projects, all over the range."""
+    """A user with roles in some projects, all over the range."""
     from django.contrib.auth.models import User
 
-    from sessions_app.models import Project, Session
-
-    began = datetime(2026, 1, 1, tzinfo=UTC)
-    names = [Project(name=f"project {number}") for number in range(options.projects)]
-    projects = Project.objects.bulk_create(names)
-    for start in range(0, options.sessions, 5000):
-        Session.objects.bulk_create(
-            Session(
-                id=uuid5(NAMES, str(number)),
-                project=projects[number * 7919 % len(projects)],
-                title=f"session {number}",
-                size_bytes=number,
-                created_at=began,
-                updated_at=began + timedelta(minutes=number),
-            )
-            for number in range(start, min(start + 5000, options.sessions))
-        )
+    projects = bare_sessions(options.sessions, options.projects)
     user = User.objects.create(username="viewer")
     for project in projects[:: max(1, len(projects) // options.seen)][: options.seen]:
         roles.grant(user.pk, project.pk, Role.VIEWER)
-    size()
-    with connection().cursor() as cursor:
-        cursor.execute("ANALYZE")
     return finding.of_user(user), tokens.create("viewer", user_id=user.pk)
 
 
@@ -103,7 +81,7 @@ def _finding(token: str) -> list[str]:
 
 
 def _lists(options: argparse.Namespace) -> dict[str, Callable[[int], object]]:
-    seen = f"project {options.projects // options.seen * (options.seen // 2)}"
+    seen = a_project(options.projects // options.seen * (options.seen // 2))
     return {
         "newest 50 of all": lambda turn: store.find_by_id_prefix("", 50, with_messages=False),
         "newest 50 of a project": lambda turn: store.list_by_project(seen, 50, with_messages=False),

@@ -20,6 +20,8 @@ PRUNE_EVERY = 1024  # changes; a power of two
 PRUNE_LOCK = 0x5072756E  # any number that nobody else locks
 IN_TRANSACTION = 20  # bits of a number on PostgreSQL that tell the changes of one transaction apart
 
+Mark = tuple[int, Any] | None  # number and session of a change; None before the first
+
 _KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 _CODES = {kind: code for code, kind in enumerate(_KINDS, 1)}
 _PRUNED = 0  # code of the one row that says up to where the log was pruned; always the first
@@ -70,6 +72,32 @@ def since(number: int, limit: int) -> tuple[list[Change], int]:
     rows = execute(_SINCE.format(sight), [number, horizon, *projects, limit]).fetchall()
     found = [Change(row, _uuid(session), project, _KINDS[code - 1]) for row, session, project, code in rows]
     return found, found[-1].number if len(found) == limit else horizon
+
+
+def mark() -> Mark:
+    """The newest change of those that have all happened, by which projects_since() tells what came later.
+
+    To be called in a snapshot.
+    """
+    statement = "SELECT number, session_id FROM forklore_change WHERE number <= %s ORDER BY number DESC LIMIT 1"
+    return execute(statement, [newest()]).fetchone()
+
+
+def projects_since(mark: Mark) -> set[int] | None:
+    """The keys of the projects in which something changed after a mark was made; None if the log no longer tells.
+
+    To be called in a snapshot. What had not happened for sure when the mark was made is told again.
+    """
+    number, session = mark or (0, None)
+    if (
+        mark
+        and not execute(
+            "SELECT 1 FROM forklore_change WHERE number = %s AND session_id = %s", [number, session]
+        ).fetchone()
+    ):
+        return None  # pruned, or another database under the old name
+    found = execute("SELECT DISTINCT project_id, kind FROM forklore_change WHERE number > %s", [number]).fetchall()
+    return None if any(kind == _PRUNED for _, kind in found) else {project for project, _ in found}
 
 
 def prune(kept: int) -> None:

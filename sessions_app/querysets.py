@@ -243,11 +243,6 @@ class SessionQuerySet(models.QuerySet["Session"]):
             last_activity=Max("updated_at"),
         )
 
-    def figures_by_project(self) -> dict[int, tuple[int, int, datetime]]:
-        """Sessions, bytes and last activity of each project that has any, by its key."""
-        rows = self.order_by().values_list("project").annotate(Count("pk"), Sum("size_bytes"), Max("updated_at"))
-        return {project: tuple(figures) for project, *figures in rows}
-
 
 def _sees_all() -> bool:
     return gate.projects(actors.current()) is None

@@ -10,7 +10,9 @@ from typing import Any
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
 
-from sessions_app.models import Project, Session
+from sessions_app import figures
+from sessions_app.figures import Figures
+from sessions_app.models import Project
 from sessions_app.web.formats import distinct_names
 
 RAIL_LENGTH = 100  # projects
@@ -75,10 +77,12 @@ def rail(request: HttpRequest, current: Project | None = None) -> dict:
 
 
 def _projects() -> list[Project]:
-    figures = Session.objects.visible().live().figures_by_project()
+    known = figures.by_project()
     projects = list(Project.objects.visible().all())
     for project in projects:
-        project.session_count, project.size_bytes, project.last_activity = figures.get(project.pk, (0, 0, None))
+        found = known.get(project.pk, Figures())
+        project.session_count, project.size_bytes = found.sessions, found.size_bytes
+        project.last_activity = found.last_activity
     return projects
 
 

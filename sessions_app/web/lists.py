@@ -14,7 +14,9 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
-from sessions_app.models import Session
+from sessions_app import figures
+from sessions_app.figures import Figures
+from sessions_app.models import Project, Session
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.web import imports
 from sessions_app.web.context import address, rail, wants_fragment
@@ -119,7 +121,8 @@ class Listing:
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    listing = list_of(request, Session.objects.visible().live())
+    totals = figures.summed(Project.objects.visible().values_list("pk", flat=True))
+    listing = list_of(request, Session.objects.visible().live(), totals)
     if wants_fragment(request):
         return render(request, "sessions/rows.html", {"listing": listing})
     context = {"listing": listing, "place": "sessions"}
@@ -128,8 +131,11 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "sessions/home.html", context | rail(request))
 
 
-def list_of(request: HttpRequest, sessions: SessionQuerySet) -> Listing:
-    """A page of the sessions as the query string wants it. Raises BadRequest, and Http404 for an unknown parent."""
+def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) -> Listing:
+    """A page of the sessions, of which these are the totals, as the query string wants it.
+
+    Raises BadRequest, and Http404 for an unknown parent.
+    """
     form = ListForm(request.GET)
     if not form.is_valid():
         raise BadRequest(next(iter(form.errors.values()))[0])
@@ -137,16 +143,16 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet) -> Listing:
     parent = get_object_or_404(Session.objects.visible().live(), pk=wish["of"]) if wish["of"] else None
     if parent:
         sessions = sessions.children_of(parent.pk)
-    figures = sessions.figures()
+        count = sessions.figures()
+        totals = Figures(count["sessions"], count["subagents"])
     shown = sessions if wish["subagents"] else sessions.without_subagents()
     page, more_url = _page(request, shown, wish)
-    listed = figures["sessions"] - (0 if wish["subagents"] else figures["subagents"])
     return Listing(
         sessions=page,
         columns=[_column(request, *column, *wish["sort"]) for column in COLUMNS],
-        total=figures["sessions"],
-        listed=listed,
-        subagents=figures["subagents"],
+        total=totals.sessions,
+        listed=totals.sessions - (0 if wish["subagents"] else totals.subagents),
+        subagents=totals.subagents,
         shows_subagents=wish["subagents"],
         toggle_url=address(request, subagents=None if wish["subagents"] else "1"),
         more_url=more_url,

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from sessions_app import figures
 from sessions_app.models import Project, Session
 from sessions_app.querysets import ProjectQuerySet
 from sessions_app.web.context import Choice, address, rail, wants_fragment
@@ -53,7 +54,8 @@ def project(request: HttpRequest, name: str) -> HttpResponse:
     found = Project.objects.visible().filter(name=name).first() if "\0" not in name else None
     if found is None:
         raise Http404(f"There is no project {name!r}.")
-    listing = list_of(request, Session.objects.visible().of_projects([found.pk]).live())
+    totals = figures.summed([found.pk])
+    listing = list_of(request, Session.objects.visible().of_projects([found.pk]).live(), totals)
     if wants_fragment(request):
         return render(request, "sessions/rows.html", {"listing": listing})
     context = {"listing": listing, "project": found, "place": "projects"}

@@ -1,5 +1,6 @@
 """Looks behind the store: what a database holds, and whether it holds together."""
 
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.db import transaction
 
 from sessions_app import bodies
 from sessions_app.databases import connection, current
+from sessions_app.figures import Figures, forget
 from sessions_app.models import Message, Piece, Session, Strand
 
 SYNC_DOOR = pytest.mark.parametrize("door", ["sync"], indirect=True)
@@ -23,11 +25,45 @@ def content() -> dict[str, list[str]]:
     return {model._meta.db_table: sorted(map(repr, _rows(model))) for model in _models()}
 
 
+def figures() -> dict[int, Figures]:
+    """What sessions_app.figures tells, by the ORM, which keeps nothing."""
+    found: dict[int, list[Session]] = {}
+    for session in Session.objects.live():
+        found.setdefault(session.project_id, []).append(session)
+    return {
+        project: Figures(
+            len(sessions),
+            sum(each.relation == "subagent" for each in sessions),
+            sum(each.relation == "fork" for each in sessions),
+            sum(each.size_bytes for each in sessions),
+            max(each.updated_at for each in sessions),
+        )
+        for project, sessions in found.items()
+    }
+
+
+def settled() -> None:
+    """On PostgreSQL, wait until no transaction is under way that was when this began: other tests run on that server."""
+    if connection().vendor == "sqlite":
+        return
+    deadline = time.monotonic() + 60
+    with connection().cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        (wanted,) = cursor.fetchone()
+        oldest = 0
+        while oldest < wanted:
+            assert time.monotonic() < deadline
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+            (oldest,) = cursor.fetchone()
+            time.sleep(0.002)
+
+
 def message_rows() -> int:
     return Message.objects.count()
 
 
 def empty() -> None:
+    forget(current())
     with transaction.atomic(using=current()), connection().cursor() as cursor:
         for model in _models():
             cursor.execute(f'DELETE FROM "{model._meta.db_table}"')

@@ -31,29 +31,13 @@ def write_and_fail(store, id):
     raise RuntimeError
 
 
-def settled():
-    """On PostgreSQL, wait until no transaction is under way that was when this began: other tests run on that server."""
-    if databases.connection().vendor == "sqlite":
-        return
-    deadline = time.monotonic() + 60
-    with databases.connection().cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-        (wanted,) = cursor.fetchone()
-        oldest = 0
-        while oldest < wanted:
-            assert time.monotonic() < deadline
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-            (oldest,) = cursor.fetchone()
-            time.sleep(0.002)
-
-
 def newest(store):
-    settled()
+    storage.settled()
     return store.newest_change()
 
 
 def changes(store, since):
-    settled()
+    storage.settled()
     return store.changes(since)
 
 
@@ -125,7 +109,7 @@ class AReader:
         since = newest(the_store)
         ids = [a_session(the_store, "one").id for _ in range(5)]
         found = []
-        settled()
+        storage.settled()
         while some := the_store.changes(since, 2):
             assert len(some) <= 2
             found += some
@@ -142,7 +126,7 @@ class AReader:
         the_store.rename(seen.id, "a")
         the_store.rename(hidden.id, "b")
         with acting(actor):
-            settled()
+            storage.settled()
             found, until = the_store.changes_until(since)
             assert [change.session for change in found] == [seen.id]
             assert until > found[-1].number
@@ -171,7 +155,7 @@ class AReader:
         for number in range(40):
             the_store.rename(id, f"title {number}")
             the_store.append(id, [])
-            settled()
+            storage.settled()
         with databases.connection().cursor() as cursor:
             cursor.execute("SELECT count(*) FROM forklore_change")
             assert cursor.fetchone()[0] <= 10 + 2 * 4 + 1
@@ -232,7 +216,7 @@ class WritersInOtherProcesses:
             assert time.monotonic() < deadline
             running = any(process.poll() is None for process in started)  # before the last look
             if not running:
-                settled()
+                storage.settled()
             some = the_store.changes(since, 50)
             since = some[-1].number if some else since
             found += some
@@ -254,7 +238,7 @@ class Watching:
 
     def test_is_there_for_agents(self, the_store):
         session = a_session(the_store, "one")
-        settled()
+        storage.settled()
 
         async def run():
             async with open_store() as store, aclosing(store.watch()) as watching:

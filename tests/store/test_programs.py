@@ -16,6 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from sessions_app import figures
 from sessions_app.errors import InvalidLineage, SessionNotFound, VersionConflict
 from sessions_app.records import SessionRecord
 
@@ -388,6 +389,10 @@ class Programs(RuleBasedStateMachine):
     def every_message_is_stored_once_and_none_in_vain(self):
         numbers = {number for kept in self.model.kept.values() for number in kept.numbers}
         assert storage.message_rows() == len(numbers)
+
+    @invariant()
+    def what_lists_tell_of_the_projects_is_so(self):
+        assert figures.by_project() == storage.figures()
 
     @rule()
     def storage_holds_together(self):

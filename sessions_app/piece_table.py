@@ -125,13 +125,11 @@ def prompts(of: Sequence[Piece], start: int, stop: int) -> list[tuple[int, str]]
 def _prompts(columns: str, of: Sequence[Piece], start: int = 0, stop: int | None = None) -> Iterator[tuple]:
     for piece in of:
         last = piece.stop if stop is None else min(stop, piece.stop)
-        with connection().cursor() as cursor:
-            cursor.execute(
-                f"SELECT {columns} FROM forklore_message"  # noqa: S608
-                " WHERE strand_id = %s AND position >= %s AND position < %s AND kind = 1 ORDER BY position",
-                [piece.strand, max(start, piece.start), last],
-            )
-            yield from cursor.fetchall()
+        yield from execute(
+            f"SELECT {columns} FROM forklore_message"  # noqa: S608
+            " WHERE strand_id = %s AND position >= %s AND position < %s AND kind = 1 ORDER BY position",
+            [piece.strand, max(start, piece.start), last],
+        ).fetchall()
 
 
 def tail_at(of: Sequence[Piece], session: UUID, position: int, first_prompt: int | None) -> Tail:

@@ -66,24 +66,6 @@ class ProjectQuerySet(models.QuerySet["Project"]):
         """Only after with_figures()."""
         return self.order_by(F("last_activity").desc(nulls_last=True), "name")
 
-    def by_name(self) -> ProjectQuerySet:
-        return self.order_by(Lower("name"), "name")
-
-    def largest_first(self) -> ProjectQuerySet:
-        """Only after with_figures()."""
-        return self.order_by("-size_bytes", "name")
-
-    def most_sessions_first(self) -> ProjectQuerySet:
-        """Only after with_figures()."""
-        return self.order_by("-session_count", "name")
-
-    def most_forks_first(self) -> ProjectQuerySet:
-        """Only after with_figures()."""
-        return self.order_by("-fork_count", "name")
-
-    def named_like(self, part: str) -> ProjectQuerySet:
-        return self.filter(name__icontains=part)
-
 
 class SessionQuerySet(models.QuerySet["Session"]):
     """What a question asks of other sessions, such as a count of forks, it asks of those that the actor may see."""
@@ -113,7 +95,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(LIVE)
 
     def trashed(self) -> SessionQuerySet:
-        return self.exclude(LIVE)
+        return self.filter(trashed_at__isnull=False)  # as their index has it; it knows no NOT (... IS NULL)
 
     def newest_first(self) -> SessionQuerySet:
         return self.order_by("-updated_at", "id")
@@ -229,6 +211,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """What stands behind a row of sorted_by(), steady while rows arrive before it."""
         beyond = Q(sort_key__lt=sort_key) if descending else Q(sort_key__gt=sort_key)
         return self.filter(beyond | Q(sort_key=sort_key, id__gt=id))
+
+    def forks_by_project(self) -> dict[int, int]:
+        """How many of them are forks of what can be seen, by the key of their project."""
+        return dict(self.related_as("fork").order_by().values_list("project").annotate(Count("pk")))
 
     def agents(self) -> list[str]:
         """The agents that wrote any of them; "" where one is not known."""

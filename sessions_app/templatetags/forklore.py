@@ -15,11 +15,19 @@ from sessions_app.models import Relation, Session
 from sessions_app.web import formats
 
 register = template.Library()
-register.filter("bytes", formats.size_text)
-register.filter("number", formats.count_text)
 register.filter("agent_name", formats.agent_name)
 register.filter("agent_letter", formats.agent_letter)
 register.filter("short_name", formats.short_name)
+
+
+@register.filter("bytes")
+def size(count: int) -> SafeString:
+    return SafeString(formats.size_text(count))
+
+
+@register.filter
+def number(count: int) -> SafeString:
+    return SafeString(formats.count_text(count))
 
 
 @register.filter

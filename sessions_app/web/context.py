@@ -17,7 +17,7 @@ from sessions_app.web.formats import distinct_names
 
 RAIL_LENGTH = 100  # projects
 RAIL_ORDERS: dict[str, tuple[str, Callable[[Project], Any]]] = {
-    "activity": ("Last activity", lambda project: (-_seconds(project.last_activity), project.name)),
+    "activity": ("Last activity", lambda project: (-seconds(project.last_activity), project.name)),
     "name": ("Name", lambda project: project.name.casefold()),
     "size": ("Size", lambda project: (-project.size_bytes, project.name)),
 }
@@ -53,7 +53,7 @@ def rail(request: HttpRequest, current: Project | None = None) -> dict:
     chosen = request.GET.get("rail", "activity")
     if chosen not in RAIL_ORDERS:
         chosen = "activity"
-    projects = sorted(_projects(), key=RAIL_ORDERS[chosen][1])
+    projects = sorted(projects_in_sight(), key=RAIL_ORDERS[chosen][1])
     shown = projects[:RAIL_LENGTH]
     if current and current not in shown:
         shown.insert(0, next(project for project in projects if project == current))
@@ -76,15 +76,19 @@ def rail(request: HttpRequest, current: Project | None = None) -> dict:
     }
 
 
-def _projects() -> list[Project]:
+def projects_in_sight() -> list[Project]:
+    """The projects that the actor may look into, with the figures of their live sessions; in no order.
+
+    Their forks are those of any parent.
+    """
     known = figures.by_project()
-    projects = list(Project.objects.visible().all())
+    projects = list(Project.objects.visible())
     for project in projects:
         found = known.get(project.pk, Figures())
-        project.session_count, project.size_bytes = found.sessions, found.size_bytes
-        project.last_activity = found.last_activity
+        project.session_count, project.fork_count = found.sessions, found.forks
+        project.size_bytes, project.last_activity = found.size_bytes, found.last_activity
     return projects
 
 
-def _seconds(moment: datetime | None) -> float:
+def seconds(moment: datetime | None) -> float:
     return moment.timestamp() if moment else 0.0

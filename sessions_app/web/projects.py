@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from sessions_app import figures
+from sessions_app import actors, figures, gate
+from sessions_app.folding import fold
 from sessions_app.models import Project, Session
-from sessions_app.querysets import ProjectQuerySet
-from sessions_app.web.context import Choice, address, rail, wants_fragment
+from sessions_app.web.context import Choice, address, projects_in_sight, rail, seconds, wants_fragment
 from sessions_app.web.lists import list_of
 
 LONGEST_PAGE = 500  # projects, unless all are asked for
-ORDERS = {
-    "name": ("Project", ProjectQuerySet.by_name),
-    "sessions": ("Sessions", ProjectQuerySet.most_sessions_first),
-    "forks": ("Forks", ProjectQuerySet.most_forks_first),
-    "size": ("Size", ProjectQuerySet.largest_first),
-    "activity": ("Last activity", ProjectQuerySet.recently_active_first),
+ORDERS: dict[str, tuple[str, Callable[[Project], Any]]] = {
+    "name": ("Project", lambda project: project.name.casefold()),
+    "sessions": ("Sessions", lambda project: -project.session_count),
+    "forks": ("Forks", lambda project: -project.fork_count),
+    "size": ("Size", lambda project: -project.size_bytes),
+    "activity": ("Last activity", lambda project: -seconds(project.last_activity)),
 }
 
 
@@ -35,18 +38,30 @@ def projects(request: HttpRequest) -> HttpResponse:
     form.is_valid()  # a wish that is none is passed over
     wish = form.cleaned_data
     sort = wish.get("sort") or "activity"
-    found = ORDERS[sort][1](Project.objects.visible().with_figures().named_like(wish.get("q", "")))
+    query = wish.get("q", "")
+    known = with_forks_in_sight(projects_in_sight())
+    found = [project for project in known if fold(query) in fold(project.name)]
+    found.sort(key=lambda project: (ORDERS[sort][1](project), project.name))
     context = {
-        "found": list(found if wish.get("all") else found[:LONGEST_PAGE]),
-        "found_count": Project.objects.visible().named_like(wish.get("q", "")).count(),
-        "project_count": Project.objects.visible().count(),
+        "found": found if wish.get("all") else found[:LONGEST_PAGE],
+        "found_count": len(found),
+        "project_count": len(known),
         "columns": [Choice(label, address(request, sort=word), word == sort) for word, (label, _) in ORDERS.items()],
         "sort": sort,
-        "query": wish.get("q", ""),
+        "query": query,
         "all_url": address(request, all="1"),
         "place": "projects",
     }
     return render(request, "projects/table.html" if wants_fragment(request) else "projects/list.html", context)
+
+
+def with_forks_in_sight(projects: list[Project]) -> list[Project]:
+    """A fork of what is out of sight is shown as a root."""
+    if gate.projects(actors.current()) is not None:
+        counts = Session.objects.visible().live().forks_by_project()
+        for project in projects:
+            project.fork_count = counts.get(project.pk, 0)
+    return projects
 
 
 @require_safe

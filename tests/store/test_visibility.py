@@ -12,6 +12,8 @@ from sessions_app.actors import NOBODY, Actor, Role, acting, the_owner
 from sessions_app.errors import NameTaken, NotAllowed, SessionNotFound
 from sessions_app.models import Project, Session
 from sessions_app.records import ImportBatch, ImportState, Origin
+from sessions_app.web import projects
+from sessions_app.web.context import projects_in_sight
 from tests.builders import a_message, a_session, texts
 
 ORIGIN = Origin("codex", "there", "1")
@@ -275,6 +277,7 @@ class Querysets:
     def test_count_what_is_in_sight(self, the_store, told):
         with acting(user(told)):
             assert {each.fork_count for each in Session.objects.visible().with_fork_count()} == {0}
+            assert Session.objects.visible().live().forks_by_project() == {}
             assert Session.objects.roots_of([told.back, told.ours]) == {
                 told.back: told.back,
                 told.ours: told.ours,
@@ -282,6 +285,14 @@ class Querysets:
             assert [project.name for project in Project.objects.visible()] == ["ours"]
             assert not Project.objects.with_role(Role.WRITER).exists()
         assert Session.objects.roots_of([told.back]) == {told.back: told.ours}
+        assert sum(Session.objects.live().forks_by_project().values()) == 2
+
+    def test_list_the_projects_in_sight_with_no_fork_of_others(self, the_store, told):
+        with acting(user(told)):
+            (listed,) = projects.with_forks_in_sight(projects_in_sight())
+            assert (listed.name, listed.session_count, listed.fork_count) == ("ours", 2, 0)
+        counts = {each.name: each.fork_count for each in projects.with_forks_in_sight(projects_in_sight())}
+        assert (counts["ours"], counts["theirs"]) == (1, 1)
 
     def test_show_nothing_to_nobody(self, the_store, told):
         assert not Session.objects.visible_to(None).exists()

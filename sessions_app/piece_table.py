@@ -122,6 +122,33 @@ def prompts(of: Sequence[Piece], start: int, stop: int) -> list[tuple[int, str]]
     return list(_prompts("position, body", of, start, stop))
 
 
+def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list[tuple[int, str]], int]:
+    """At most `count` prompts, half of them up to a position and half behind it, and how many stand before those.
+
+    Where one side has fewer the other has more. No other body is read, and no other prompt looked at.
+    """
+    above = list[tuple[int, int, str]]()  # position, prompts up to it, body; backwards
+    for piece in reversed(of):
+        above += _some_prompts(piece, "position < %s", "DESC", min(position + 1, piece.stop), count - len(above))
+    below = list[tuple[int, int, str]]()
+    for piece in of:
+        below += _some_prompts(piece, "position > %s", "ASC", position, count - len(below))
+    half = (count + 1) // 2
+    kept = max(half, count - len(below))
+    found = [*reversed(above[:kept]), *below[: count - min(kept, len(above))]]
+    return [(at, body) for at, _, body in found], found[0][1] - 1 if found else 0
+
+
+def _some_prompts(piece: Piece, where: str, order: str, bound: int, limit: int) -> list[tuple]:
+    if limit <= 0:
+        return []
+    return execute(
+        "SELECT position, prompt_total, body FROM forklore_message WHERE strand_id = %s AND position >= %s"  # noqa: S608
+        f" AND position < %s AND {where} AND kind = 1 ORDER BY position {order} LIMIT %s",
+        [piece.strand, piece.start, piece.stop, bound, limit],
+    ).fetchall()
+
+
 def _prompts(columns: str, of: Sequence[Piece], start: int = 0, stop: int | None = None) -> Iterator[tuple]:
     for piece in of:
         last = piece.stop if stop is None else min(stop, piece.stop)

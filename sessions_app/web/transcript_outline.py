@@ -32,22 +32,25 @@ class Outline:
 
 def outline(session: Session, position: int) -> Outline:
     """The prompts around a position. Raises SessionNotFound."""
-    places = store.prompt_positions(session.id)
+    total = session.prompt_count
+    found, before = store.prompts_around(session.id, position, LENGTH + 1)  # one more, to see where the last turn ends
+    if before + len(found) >= total:
+        end = session.message_count
+        before, found = before + max(0, len(found) - LENGTH), found[-LENGTH:]
+    else:
+        end = found[-1][0]
+        found = found[:LENGTH]
+    places = [place for place, _ in found]
     current = max(0, bisect_right(places, position) - 1)
-    start = max(0, min(current - LENGTH // 2, len(places) - LENGTH))
-    forks = _forks_by_prompt(session, places)
+    forks = _forks_by_prompt(session, places, end)
     shown = [
-        Prompt(place, visible(words), forks[index], index == current)
-        for index, (place, words) in enumerate(_read(session, places[start : start + LENGTH]), start)
+        Prompt(place, visible(words), forks[index], index == current) for index, (place, words) in enumerate(found)
     ]
-    return Outline(shown, len(places), start, max(0, len(places) - start - LENGTH))
+    return Outline(shown, total, before, max(0, total - before - len(shown)))
 
 
-def _read(session: Session, places: list[int]) -> list[tuple[int, str]]:
-    return store.prompts(session.id, places[0], places[-1] + 1) if places else []
-
-
-def _forks_by_prompt(session: Session, places: list[int]) -> Counter[int]:
+def _forks_by_prompt(session: Session, places: list[int], end: int) -> Counter[int]:
     children = Session.objects.visible().live().without_subagents().children_of(session.id)
-    points = children.filter(fork_point__gt=0).values_list("fork_point", flat=True)[:FORKS_LIMIT]
+    leaving = children.filter(fork_point__gt=places[0] if places else end, fork_point__lte=end)
+    points = leaving.values_list("fork_point", flat=True)[:FORKS_LIMIT]
     return Counter(bisect_right(places, (point or 0) - 1) - 1 for point in points)

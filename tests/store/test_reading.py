@@ -90,6 +90,23 @@ class Prompts:
         with pytest.raises(ValueError, match="start"):
             the_store.prompts(session.id, -1)
 
+    def test_around_a_position_are_as_many_as_there_are(self, the_store, door):
+        if door == "http":
+            pytest.skip("pages ask for it, and they are in the server")
+        parent = a_session(the_store, *map(str, range(9)))
+        child = the_store.fork_at(parent.id, 5)
+        the_store.append(child.id, [a_message(f"mine {number}", "user") for number in range(4)])
+        for session in (parent, child):
+            every = the_store.prompts(session.id)
+            for position in range(12):
+                for count in range(12):
+                    found, before = the_store.prompts_around(session.id, position, count)
+                    assert found == every[before : before + count]
+                    assert len(found) == min(count, len(every))
+                    above = sum(at <= position for at, _ in every)
+                    if count and 0 < before < len(every) - count:
+                        assert before == above - (count + 1) // 2
+
     def test_are_refused_for_a_missing_session(self, the_store):
         with pytest.raises(SessionNotFound):
             the_store.prompts(uuid4())

@@ -22,6 +22,8 @@ class Figures:
 
     sessions: int = 0
     subagents: int = 0
+    archived: int = 0
+    archived_subagents: int = 0
     forks: int = 0  # of any parent
     size_bytes: int = 0
     last_activity: datetime | None = None
@@ -32,6 +34,8 @@ class _Kept:
     mark: change_log.Mark
     by_project: dict[int, Figures]
 
+
+_SUBAGENT, _FORK, _ARCHIVED = "relation = 'subagent'", "relation = 'fork'", "archived_at IS NOT NULL"
 
 _kept: dict[str, _Kept] = {}  # by alias of the database
 
@@ -60,6 +64,8 @@ def summed(projects: Iterable[int]) -> Figures:
     return Figures(
         sum(each.sessions for each in found),
         sum(each.subagents for each in found),
+        sum(each.archived for each in found),
+        sum(each.archived_subagents for each in found),
         sum(each.forks for each in found),
         sum(each.size_bytes for each in found),
         max((each.last_activity for each in found if each.last_activity), default=None),
@@ -75,15 +81,16 @@ def _counted(projects: Collection[int] | None) -> dict[int, Figures]:
     # Of an index alone (session_of_project), a project after the other.
     chosen = "" if projects is None else f" AND project_id IN ({', '.join(['%s'] * len(projects))})"
     rows = execute(
-        "SELECT project_id, COUNT(*), SUM(CASE relation WHEN 'subagent' THEN 1 ELSE 0 END),"  # noqa: S608 placeholders
-        " SUM(CASE relation WHEN 'fork' THEN 1 ELSE 0 END), SUM(size_bytes), MAX(updated_at)"
+        f"SELECT project_id, COUNT(*), {_count(_SUBAGENT)}, {_count(_ARCHIVED)}, {_count(f'{_SUBAGENT} AND {_ARCHIVED}')},"  # noqa: S608 placeholders
+        f" {_count(_FORK)}, SUM(size_bytes), MAX(updated_at)"
         f" FROM forklore_session WHERE trashed_at IS NULL{chosen} GROUP BY project_id",
         [*(projects or ())],
     ).fetchall()
-    return {
-        project: Figures(sessions, subagents, forks, int(size), _moment(last))
-        for project, sessions, subagents, forks, size, last in rows
-    }
+    return {row[0]: Figures(row[1], row[2], row[3], row[4], row[5], int(row[6]), _moment(row[7])) for row in rows}
+
+
+def _count(condition: str) -> str:
+    return f"SUM(CASE WHEN {condition} THEN 1 ELSE 0 END)"
 
 
 def _moment(value: datetime | str) -> datetime:

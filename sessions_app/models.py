@@ -90,6 +90,7 @@ class Session(models.Model):
                 "id",
                 "trashed_at",
                 "relation",
+                "archived_at",
                 "size_bytes",
                 name="session_of_project",
             ),

@@ -193,6 +193,9 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def without_subagents(self) -> SessionQuerySet:
         return self.exclude(relation="subagent")
 
+    def unarchived(self) -> SessionQuerySet:
+        return self.filter(archived_at__isnull=True)
+
     def subagents(self) -> SessionQuerySet:
         return self.filter(relation="subagent")
 
@@ -221,10 +224,13 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return list(self.order_by("agent").values_list("agent", flat=True).distinct())
 
     def figures(self) -> dict:
-        """sessions, subagents, size_bytes and last_activity (None without any) in one question."""
+        """sessions, subagents, archived, archived_subagents, size_bytes and last_activity (None without any) at once."""
+        archived = Q(archived_at__isnull=False)
         return self.aggregate(
             sessions=Count("pk"),
             subagents=Count("pk", filter=Q(relation="subagent")),
+            archived=Count("pk", filter=archived),
+            archived_subagents=Count("pk", filter=archived & Q(relation="subagent")),
             size_bytes=Coalesce(Sum("size_bytes"), Value(0)),
             last_activity=Max("updated_at"),
         )

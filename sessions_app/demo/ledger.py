@@ -359,12 +359,12 @@ def _migration() -> Conversation:
 
 def sessions() -> list[Planned]:
     return [
-        Planned("one-cent", _one_cent()),
+        Planned("one-cent", _one_cent(), pinned=True, tags=("keep", "money")),
         Planned("callers", _callers(), "one-cent", "subagent", agent_id="b71c04e2"),
         Planned("cents", _cents(), "one-cent", fork_point=15),
         Planned("border", _border(), "cents", fork_point=22, title="Integers inside, Decimal at the border"),
         Planned("support", _support(), "one-cent", fork_point=34),
-        Planned("export", _export()),
+        Planned("export", _export(), tags=("money",)),
         Planned("upgrade", _upgrade()),
         Planned("upgrade-before", _upgrade_before(), "upgrade", "compaction"),
         Planned("migration", _migration()),

@@ -368,6 +368,6 @@ def sessions() -> list[Planned]:
         Planned("pinyin", _pinyin()),
         Planned("fuzzy", _fuzzy(), "pinyin", fork_point=4),
         Planned("backups", _backups()),
-        Planned("slow-query", _slow_query()),
+        Planned("slow-query", _slow_query(), tags=("postgresql",)),
         Planned("proxy", _proxy()),
     ]

@@ -22,6 +22,8 @@ class Planned:
     fork_point: int = 0
     agent_id: str = ""  # of a sub-agent
     title: str = ""  # as a person gave it
+    pinned: bool = False
+    tags: tuple[str, ...] = ()
 
 
 def load(planned: list[Planned], now: datetime) -> None:
@@ -41,6 +43,10 @@ def load(planned: list[Planned], now: datetime) -> None:
             )
         if each.title:
             store.rename(record.id, each.title)
+        if each.pinned:
+            store.pin(record.id)
+        for tag in each.tags:
+            store.tag(record.id, tag)
 
 
 def _origin(each: Planned, run: str) -> Origin:

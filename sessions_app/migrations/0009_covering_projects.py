@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 models.F("id"),
                 models.F("trashed_at"),
                 models.F("relation"),
+                models.F("archived_at"),
                 models.F("size_bytes"),
                 name="session_of_project",
             ),

@@ -49,6 +49,21 @@ def ago(moment: datetime | None) -> SafeString:
     )
 
 
+STATES = {  # icon, word, and what it means
+    "running": ("icons/running.html", "Running", "written to in the last two minutes"),
+    "idle": ("icons/idle.html", "Idle", "written to in the last half hour"),
+    "ended": ("icons/done.html", "Ended", "not written to for half an hour"),
+}
+
+
+@register.inclusion_tag("fragments/state.html")
+def state(session: Session) -> dict[str, str]:
+    """How it stands with a session's agent, told from its last write."""
+    name = formats.status(session.updated_at, timezone.now())
+    icon, word, meaning = STATES[name]
+    return {"name": name, "icon": icon, "word": word, "meaning": meaning}
+
+
 @register.filter
 def id_prefix(id: UUID) -> str:
     """The eight digits by which people and commands name a session."""

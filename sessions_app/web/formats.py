@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -67,6 +68,26 @@ def duration_text(seconds: float) -> str:
     if seconds < 3600:
         return f"{round(seconds / 60)} min"
     return f"{round(seconds / 3600)} h"
+
+
+RUNNING, IDLE = timedelta(minutes=2), timedelta(minutes=30)  # since the last write
+
+
+def status(last_write: datetime, now: datetime) -> str:
+    """What an agent's silence says of it: running, idle or ended."""
+    silence = now - last_write
+    return "running" if silence < RUNNING else "idle" if silence < IDLE else "ended"
+
+
+RESUMING = {"claude-code": "claude --resume", "codex": "codex resume"}
+
+
+def resume_command(agent: str, external_id: str, project: str) -> str:
+    """What goes on with a session in a shell, in the folder that its project names; "" for agents that have no such."""
+    if agent not in RESUMING:
+        return ""
+    command = f"{RESUMING[agent]} {shlex.quote(external_id)}"
+    return f"cd {shlex.quote(project)} && {command}" if project.startswith("/") else command
 
 
 def days_left(since: datetime, days: int, now: datetime) -> int:

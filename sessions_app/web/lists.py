@@ -20,6 +20,7 @@ from sessions_app.models import Project, Session
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.web import imports
 from sessions_app.web.context import address, rail, wants_fragment
+from sessions_app.web.formats import count_text
 
 PAGE_LENGTH = 50  # sessions
 LARGEST_INTEGER = 2**63 - 1  # what both databases can compare with
@@ -70,11 +71,12 @@ class Cursor:
 
 
 class ListForm(forms.Form):
-    """The query string of a list: sort=-size, after=CURSOR, subagents=1, of=ID of the parent."""
+    """The query string of a list: sort=-size, after=CURSOR, subagents=1, archived=1, of=ID of the parent."""
 
     sort = forms.CharField(required=False)
     after = forms.CharField(required=False)
     subagents = forms.BooleanField(required=False)
+    archived = forms.BooleanField(required=False)
     of = forms.UUIDField(required=False)
 
     def clean_sort(self) -> tuple[str, bool]:
@@ -104,14 +106,20 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    count: int
+    words: str  # "3 sub-agents"
+    shown: bool
+    url: str  # reveals them, or hides them
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     sessions: list[Session]
     columns: list[Column]
     total: int  # sessions that there are
     listed: int  # those that are not hidden
-    subagents: int
-    shows_subagents: bool
-    toggle_url: str  # reveals the sub-agents, or hides them
+    left_out: list[LeftOut]  # what is hidden unless it is asked for, of each kind that there is
     more_url: str  # the next page; "" at the end
     more: int  # sessions on it
     by_age: bool  # newest first
@@ -144,23 +152,42 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) ->
     if parent:
         sessions = sessions.children_of(parent.pk)
         count = sessions.figures()
-        totals = Figures(count["sessions"], count["subagents"])
+        totals = Figures(*(count[name] for name in ("sessions", "subagents", "archived", "archived_subagents")))
     shown = sessions if wish["subagents"] else sessions.without_subagents()
+    shown = shown if wish["archived"] else shown.unarchived()
+    left_out = _left_out(request, totals, wish)
     page, more_url = _page(request, shown, wish)
     return Listing(
         sessions=page,
         columns=[_column(request, *column, *wish["sort"]) for column in COLUMNS],
         total=totals.sessions,
-        listed=totals.sessions - (0 if wish["subagents"] else totals.subagents),
-        subagents=totals.subagents,
-        shows_subagents=wish["subagents"],
-        toggle_url=address(request, subagents=None if wish["subagents"] else "1"),
+        listed=totals.sessions - sum(each.count for each in left_out if not each.shown),
+        left_out=left_out,
         more_url=more_url,
         more=PAGE_LENGTH,
         by_age=wish["sort"] == ("updated", True),
         parent=parent,
         may_import=request.actor.may("admin"),  # type: ignore[attr-defined]  # by FindActor
     )
+
+
+def _left_out(request: HttpRequest, totals: Figures, wish: dict) -> list[LeftOut]:
+    """A sub-agent that is archived too counts as a sub-agent, unless those are shown."""
+    archived = totals.archived - (0 if wish["subagents"] else totals.archived_subagents)
+    found = [
+        LeftOut(archived, f"{count_text(archived)} archived", wish["archived"], _toggled(request, "archived", wish)),
+        LeftOut(
+            totals.subagents,
+            f"{count_text(totals.subagents)} sub-agent{'' if totals.subagents == 1 else 's'}",
+            wish["subagents"],
+            _toggled(request, "subagents", wish),
+        ),
+    ]
+    return [each for each in found if each.count]
+
+
+def _toggled(request: HttpRequest, name: str, wish: dict) -> str:
+    return address(request, **{name: None if wish[name] else "1"})
 
 
 def _page(request: HttpRequest, sessions: SessionQuerySet, wish: dict) -> tuple[list[Session], str]:
@@ -171,6 +198,7 @@ def _page(request: HttpRequest, sessions: SessionQuerySet, wish: dict) -> tuple[
     # First the ids: SQLite counts the forks of every row that it sorts, not only of those that a page shows.
     ids = list(rows.values_list("pk", flat=True)[: PAGE_LENGTH + 1])
     found = Session.objects.visible().filter(pk__in=ids).with_fork_count().select_related("project", "parent")
+    found = found.prefetch_related("tags")
     page = list(found.sorted_by(SORTS[word][0], descending))
     if len(page) <= PAGE_LENGTH:
         return page, ""

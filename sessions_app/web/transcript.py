@@ -14,11 +14,12 @@ from sessions_app import store
 from sessions_app.access.throttle import ThrottleOfEach
 from sessions_app.actors import Actor
 from sessions_app.errors import InvalidLineage, SessionNotFound
-from sessions_app.models import Session
+from sessions_app.models import Session, Transcript
 from sessions_app.web import find
 from sessions_app.web import transcript_window as window
 from sessions_app.web.context import wants_fragment
 from sessions_app.web.enter import sentence
+from sessions_app.web.formats import resume_command
 from sessions_app.web.rendering.marks import QUERY_LIMIT
 from sessions_app.web.transcript_outline import outline
 from sessions_app.web.transcript_subagents import link_subagents
@@ -168,7 +169,15 @@ def _head_context(shown_session: Session, context: dict[str, Any], target: int |
         "subagents": subagents[:CHILDREN],
         "subagent_count": subagents.count(),
         "place_of_title": "head",
+        "tags": sorted(shown_session.tags.values_list("name", flat=True)),
+        "resume": _resume_command(shown_session),
     }
+
+
+def _resume_command(shown_session: Session) -> str:
+    """Of a session as its agent wrote it, "" of a fork made here, and of a sub-agent."""
+    known = Transcript.objects.filter(session=shown_session.pk, subpath="").values_list("source", "external_id").first()
+    return resume_command(*known, shown_session.project.name) if known else ""
 
 
 def _missing(request: HttpRequest, words: str, status: int = 404, session: Session | None = None) -> HttpResponse:

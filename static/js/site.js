@@ -2,6 +2,7 @@
 import "./errors.js";
 import "./key-help.js";
 import "./modal-dialog.js";
+import "./palette.js";
 import "./relative-time.js";
 import "./rename-form.js";
 import "./session-list.js";

@@ -34,6 +34,8 @@ def figures() -> dict[int, Figures]:
         project: Figures(
             len(sessions),
             sum(each.relation == "subagent" for each in sessions),
+            sum(each.archived_at is not None for each in sessions),
+            sum(each.relation == "subagent" and each.archived_at is not None for each in sessions),
             sum(each.relation == "fork" for each in sessions),
             sum(each.size_bytes for each in sessions),
             max(each.updated_at for each in sessions),

@@ -105,6 +105,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "settings/audit/": (Ask("/settings/audit/", takes="all"),),
     "healthz": (Ask("/healthz", takes="nothing"),),
     "sessions/<uuid:id>/title/": (*reads("/sessions/{id}/title/"), writes("/sessions/{id}/title/", title="new")),
+    "sessions/<uuid:id>/label/": (writes("/sessions/{id}/label/", pin="1"),),
     "sessions/<uuid:id>/delete/": (writes("/sessions/{id}/delete/"),),
     "sessions/<uuid:id>/restore/": (writes("/sessions/{id}/restore/", of="trashed"),),
     "sessions/<uuid:id>/purge/": (

@@ -75,21 +75,7 @@ class HttpStore:
         return _record(await self._write("POST", "/sessions", value, once=once), list(messages))
 
     async def put(self, record: SessionRecord, *, agent: str = "") -> bool:
-        value = {
-            "id": str(record.id),
-            "project": record.project,
-            "created_at": record.created_at.isoformat(),
-            "updated_at": record.updated_at.isoformat(),
-            "parent_id": record.parent_id and str(record.parent_id),
-            "title": record.title,
-            "title_source": record.title_source,
-            "turns": record.turns,
-            "relation": record.relation,
-            "fork_point": record.fork_point,
-            "version": record.version,
-            "messages": record.messages,
-            "agent": agent,
-        }
+        value = {**record.facts(), "messages": record.messages, "agent": agent}
         return (await self._write("PUT", "/sessions", value))["written"]
 
     async def fork(
@@ -365,16 +351,7 @@ def _encoded(value: Any) -> tuple[bytes, bool]:
 
 
 def _record(value: dict[str, Any], messages: list[Message] | None = None) -> SessionRecord:
-    return SessionRecord(
-        **{
-            **value,
-            "id": UUID(value["id"]),
-            "parent_id": value["parent_id"] and UUID(value["parent_id"]),
-            "created_at": datetime.fromisoformat(value["created_at"]),
-            "updated_at": datetime.fromisoformat(value["updated_at"]),
-            "messages": value["messages"] if messages is None else messages,
-        }
-    )
+    return SessionRecord.from_facts(value, value["messages"] if messages is None else messages)
 
 
 def _hit(value: dict[str, Any]) -> SearchHit:

@@ -1,5 +1,7 @@
 """The frozen records that cross the store's boundary, and nothing else does."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -27,6 +29,42 @@ class SessionRecord:
     fork_point: int | None = None  # number of leading messages shared with the parent when it was forked
     message_count: int = 0
     version: int = 1  # +1 at each write of messages
+
+    def facts(self) -> dict[str, Any]:
+        """All but the messages, as JSON has them: over HTTP, in bundles and on the command line."""
+        return {
+            "id": str(self.id),
+            "project": self.project,
+            "created_at": self.created_at.isoformat(),
+            "updated_at": self.updated_at.isoformat(),
+            "parent_id": self.parent_id and str(self.parent_id),
+            "title": self.title,
+            "title_source": self.title_source,
+            "turns": self.turns,
+            "relation": self.relation,
+            "fork_point": self.fork_point,
+            "message_count": self.message_count,
+            "version": self.version,
+        }
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any], messages: list[Message]) -> SessionRecord:
+        """The record whose facts these are; further ones are passed by. Raises KeyError, TypeError and ValueError."""
+        return cls(
+            id=UUID(facts["id"]),
+            project=facts["project"],
+            created_at=datetime.fromisoformat(facts["created_at"]),
+            updated_at=datetime.fromisoformat(facts["updated_at"]),
+            parent_id=facts["parent_id"] and UUID(facts["parent_id"]),
+            title=facts["title"],
+            turns=facts["turns"],
+            messages=messages,
+            title_source=facts["title_source"],
+            relation=facts["relation"],
+            fork_point=facts["fork_point"],
+            message_count=facts["message_count"],
+            version=facts["version"],
+        )
 
 
 @dataclass(frozen=True, slots=True)

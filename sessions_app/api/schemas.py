@@ -230,21 +230,7 @@ class AllNamed(Schema):
 
 
 def session(record: SessionRecord) -> dict[str, Any]:
-    return {
-        "id": str(record.id),
-        "project": record.project,
-        "created_at": record.created_at.isoformat(),
-        "updated_at": record.updated_at.isoformat(),
-        "parent_id": record.parent_id and str(record.parent_id),
-        "title": record.title,
-        "title_source": record.title_source,
-        "turns": record.turns,
-        "relation": record.relation,
-        "fork_point": record.fork_point,
-        "message_count": record.message_count,
-        "version": record.version,
-        "messages": record.messages,
-    }
+    return {**record.facts(), "messages": record.messages}
 
 
 def hit(found: SearchHit) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, BinaryIO, TextIO
 from uuid import UUID
 
@@ -111,19 +110,9 @@ def _parents_first(ids: Iterable[UUID]) -> list[Session]:
 
 
 def _facts(session: Session) -> dict[str, Any]:
+    (record,) = store.find_by_id_prefix(str(session.pk), 1, with_messages=False)
     return {
-        "id": str(session.pk),
-        "project": session.project.name,
-        "created_at": session.created_at.isoformat(),
-        "updated_at": session.updated_at.isoformat(),
-        "parent_id": session.parent_id and str(session.parent_id),
-        "title": session.title,
-        "title_source": session.title_source,
-        "turns": session.turns,
-        "relation": session.relation,
-        "fork_point": session.fork_point,
-        "version": session.version,
-        "message_count": session.message_count,
+        **record.facts(),
         "agent": session.agent,
         "tags": store.tags(session.pk),
         "pinned": session.pinned_at is not None,
@@ -183,21 +172,7 @@ def _value(line: bytes, number: int) -> dict[str, Any]:
 
 def _record(facts: dict[str, Any], messages: list[Message]) -> SessionRecord:
     try:
-        return SessionRecord(
-            id=UUID(facts["id"]),
-            project=facts["project"],
-            created_at=datetime.fromisoformat(facts["created_at"]),
-            updated_at=datetime.fromisoformat(facts["updated_at"]),
-            parent_id=facts["parent_id"] and UUID(facts["parent_id"]),
-            title=facts["title"],
-            turns=facts["turns"],
-            messages=messages,
-            title_source=facts["title_source"],
-            relation=facts["relation"],
-            fork_point=facts["fork_point"],
-            message_count=len(messages),
-            version=facts["version"],
-        )
+        return SessionRecord.from_facts({**facts, "message_count": len(messages)}, messages)
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenBundle(f"A session of the bundle lacks what it needs: {error}.") from None
 

@@ -68,6 +68,8 @@ def since(number: int, limit: int) -> tuple[list[Change], int]:
     first = execute("SELECT number, kind FROM forklore_change ORDER BY number LIMIT 1").fetchone()
     if number > horizon or (first and first[1] == _PRUNED and number < first[0]):
         raise ChangesForgotten(number)
+    if limit == 0:
+        return [], number
     sight, projects = gate.condition("change.project_id")
     rows = execute(_SINCE.format(sight), [number, horizon, *projects, limit]).fetchall()
     found = [Change(row, _uuid(session), project, _KINDS[code - 1]) for row, session, project, code in rows]

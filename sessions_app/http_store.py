@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ import httpx
 import orjson
 
 from sessions_app import bodies, errors
-from sessions_app.records import Message, NamedSession, Origin, ParentLink, SearchHit, SessionRecord
+from sessions_app.records import Change, Message, NamedSession, Origin, ParentLink, SearchHit, SessionRecord
 from sessions_site.configuration import data_directory
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ROOT = "/api/v1"
 STRINGS = "Forklore-Strings"  # see api/wire.py
 TIMEOUT = 60.0  # seconds
+SILENCE = 60.0  # seconds; a server that is there says something every fifteen
 TRIES = 5
 PAUSE = 0.2  # seconds before the second try; twice as long before each further one
 AT_ONCE = 32  # requests; more wait their turn
@@ -45,15 +46,20 @@ class HttpStore:
         self._token = token or os.environ.get("FORKLORE_TOKEN") or _own_token(url)
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
+        self._watching: set[httpx.AsyncClient] = set()
 
     async def __aenter__(self) -> HttpStore:
+        self._client = self._new_client(TIMEOUT)
+        return self
+
+    def _new_client(self, silence: float) -> httpx.AsyncClient:
         headers = {"Accept-Encoding": "gzip", STRINGS: "accept"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
         # None: a waiting call waits for a free connection as long as it takes.
-        timeout = httpx.Timeout(TIMEOUT, pool=None)
-        self._client = httpx.AsyncClient(
+        timeout = httpx.Timeout(TIMEOUT, read=silence, pool=None)
+        return httpx.AsyncClient(
             base_url=self._url + ROOT,
             headers=headers,
             limits=limits,
@@ -61,11 +67,11 @@ class HttpStore:
             transport=self._transport,
             trust_env=False,  # no proxy stands between an agent and its store
         )
-        return self
 
     async def __aexit__(self, *error: object) -> None:
-        client, self._client = self._client, None
-        if client:
+        clients = {self._client, *self._watching}
+        self._client = None
+        for client in filter(None, clients):
             await client.aclose()
 
     async def create(
@@ -222,6 +228,62 @@ class HttpStore:
     async def find(self, id: UUID, query: str) -> list[int]:
         return (await self._write("POST", f"/sessions/{_id(id)}/find", {"query": query}))["positions"]
 
+    async def newest_change(self) -> int:
+        return (await self._read("/changes"))["until"]
+
+    async def changes(self, since: int, limit: int = PAGE) -> list[Change]:
+        return (await self.changes_until(since, limit))[0]
+
+    async def changes_until(self, since: int, limit: int = PAGE) -> tuple[list[Change], int]:
+        _check_not_negative("limit", limit)
+        found: list[Change] = []
+        while True:
+            asked = min(limit - len(found), PAGE)
+            page = await self._read("/changes", since=since, limit=asked)
+            found += map(Change.from_facts, page["changes"])
+            since = page["until"]
+            if len(page["changes"]) < asked or len(found) >= limit:
+                return found, since
+
+    async def watch(self, since: int | None = None) -> AsyncIterator[Change]:
+        """Goes on where it was when the connection was lost; ends when the store is closed."""
+        self._check_open()
+        since = await self.newest_change() if since is None else since
+        faults = 0
+        while True:
+            try:
+                async for number, change in self._stream(since):
+                    since, faults = number, 0
+                    if change:
+                        yield change
+            except httpx.TransportError:
+                faults += 1
+                if self._client is not None and faults >= TRIES:
+                    raise
+            if self._client is None:
+                return
+            await asyncio.sleep(PAUSE * 2**faults)
+
+    async def _stream(self, since: int) -> AsyncIterator[tuple[int, Change | None]]:
+        """From one connection: numbers, and what changed with them."""
+        async with self._new_client(SILENCE) as client:
+            self._watching.add(client)
+            try:
+                asked = {"Accept": "text/event-stream", "Last-Event-ID": str(since)}
+                async with client.stream("GET", "/changes", headers=asked) as response:
+                    if response.status_code == 503:
+                        raise httpx.ReadError("The server's database is away.", request=response.request)
+                    if not response.is_success:
+                        await response.aread()
+                        _answered(response)
+                    async for event in _events(response):
+                        if event.get("event") == "forgotten":
+                            raise errors.ChangesForgotten(since)
+                        number = int(event["id"])
+                        yield number, Change.from_facts(bodies.loads(event["data"])) if "data" in event else None
+            finally:
+                self._watching.discard(client)
+
     async def tidy(self, written: int) -> None:
         await self._write("POST", "/tidy", {"written": written})
 
@@ -272,6 +334,11 @@ class HttpStore:
 
     # Requests
 
+    def _check_open(self) -> httpx.AsyncClient:
+        if self._client is None:
+            raise RuntimeError("The store is not open; use it with `async with open_store(…) as store:`.")
+        return self._client
+
     async def _read(self, path: str, **asked: Any) -> Any:
         return await self._send("GET", path, params={name: each for name, each in asked.items() if each is not None})
 
@@ -292,12 +359,11 @@ class HttpStore:
 
     async def _send(self, method: str, path: str, **options: Any) -> Any:
         """Tried again where no answer came, or the server says that its database is away: all that is sent may be."""
-        if self._client is None:
-            raise RuntimeError("The store is not open; use it with `async with open_store(…) as store:`.")
+        client = self._check_open()
         pause = PAUSE
         for last in (*[False] * (TRIES - 1), True):
             try:
-                response = await self._client.request(method, path, **options)
+                response = await client.request(method, path, **options)
                 if response.status_code != 503 or last:
                     return _answered(response)
             except httpx.TransportError:
@@ -306,6 +372,18 @@ class HttpStore:
             await asyncio.sleep(pause)
             pause *= 2
         return None
+
+
+async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+    """The events of a stream by their fields; https://html.spec.whatwg.org/multipage/server-sent-events.html"""
+    rest = b""
+    async for piece in response.aiter_bytes():
+        *whole, rest = (rest + piece).split(b"\n\n")
+        for lines in whole:
+            fields = (line.partition(b": ") for line in lines.split(b"\n"))
+            event = {name.decode(): value for name, _, value in fields}
+            if "id" in event or "event" in event:
+                yield {name: value if name == "data" else value.decode() for name, value in event.items()}
 
 
 def _answered(response: httpx.Response) -> Any:
@@ -328,7 +406,7 @@ def _error(problem: dict[str, Any]) -> Exception:
         return ValueError(detail)
     error = kind.__new__(kind)
     Exception.__init__(error, detail)  # the sentence stands already; the classes would make it anew
-    for field in ("position", "expected", "actual", "start", "stop"):
+    for field in ("position", "expected", "actual", "start", "stop", "since"):
         setattr(error, field, problem.get(field))
     if "id" in problem:
         error.id = UUID(problem["id"])  # type: ignore[attr-defined]

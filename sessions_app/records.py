@@ -89,6 +89,13 @@ class Change:
     project: str
     kind: ChangeKind  # "labelled": pinned, archived, tagged or no longer; "moved": it has another parent
 
+    def facts(self) -> dict[str, Any]:
+        return {"number": self.number, "session": str(self.session), "project": self.project, "kind": self.kind}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Change:
+        return cls(facts["number"], UUID(facts["session"]), facts["project"], facts["kind"])
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:

@@ -11,10 +11,12 @@ from sessions_site.workers import KeptThreads
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sessions_site.settings")
 
-_http = KeptThreads(get_asgi_application())
+_django = get_asgi_application()
 
-from sessions_app.access.sockets import ActorsOnly, no_such_socket  # noqa: E402  # needs Django to be set up
+from sessions_app.access.sockets import ActorsOnly, no_such_socket  # noqa: E402  # these need Django to be set up
+from sessions_app.api.streams import Streams  # noqa: E402
 
+_http = Streams(KeptThreads(_django))
 _routes = ProtocolTypeRouter({"http": _http, "websocket": ActorsOnly(no_such_socket)})
 application = Guard(
     _routes,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import uvicorn
 
+from sessions_site import stopping
 from sessions_site.guard import FRAME_BYTES
 
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "localhost": socket.AF_INET, "::1": socket.AF_INET6}
@@ -73,6 +74,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.when_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        stopping.tell()
+        await super().shutdown(sockets)
 
 
 def wants_browser(environment: Mapping[str, str] = os.environ) -> bool:

@@ -11,6 +11,7 @@ import pytest
 
 from sessions_app import store
 from sessions_app.async_store import AsyncStore
+from sessions_app.http_store import HttpStore
 
 CHECKOUT = Path(__file__).parent.parent
 APP = CHECKOUT / "sessions_app"
@@ -142,6 +143,18 @@ def test_the_asynchronous_store_offers_what_the_store_offers(name):
 
 def test_the_asynchronous_store_offers_nothing_else():
     assert {name for name in vars(AsyncStore) if not name.startswith("_")} == set(operations())
+
+
+NOT_OVER_HTTP = {"import_state", "import_batch", "link_parent", "archive_before_rewrite"}  # of files where the store is
+
+
+@pytest.mark.parametrize("name", sorted(set(operations()) - NOT_OVER_HTTP))
+def test_the_store_of_a_server_offers_what_the_asynchronous_store_offers(name):
+    assert parameters(getattr(HttpStore, name)) == parameters(getattr(AsyncStore, name))
+
+
+def test_the_store_of_a_server_offers_nothing_else():
+    assert {name for name in vars(HttpStore) if not name.startswith("_")} == set(operations()) - NOT_OVER_HTTP
 
 
 def test_the_import_contract_names_every_module():

@@ -21,10 +21,11 @@ _STATUSES: dict[type[Exception], int] = {
     errors.NameTaken: 409,
     errors.KeyReused: 422,
     errors.SessionPurged: 410,
+    errors.ChangesForgotten: 410,
     errors.StoreError: 422,
     ValueError: 422,
 }
-_FIELDS = ("id", "position", "expected", "actual", "start", "stop")  # of errors, told along
+_FIELDS = ("id", "position", "expected", "actual", "start", "stop", "since")  # of errors, told along
 
 
 def attach(api: NinjaAPI) -> None:

@@ -21,6 +21,7 @@ from sessions_app.search.indexed import Distinct
 router = Router()
 
 MOST = 1000  # sessions, hits and names in one answer
+LARGEST = 2**63 - 1  # of a number of a change
 PROBLEMS = dict.fromkeys((400, 403, 404, 422), schemas.Problem)
 WRITING = {**PROBLEMS, 409: schemas.Problem, 412: schemas.Problem, 413: schemas.Problem}
 
@@ -211,6 +212,29 @@ def search_any(request: HttpRequest, given: schemas.Search) -> HttpResponse:
     """The same for texts that no address can carry; it changes nothing."""
     found = store.search(given.query, given.limit, filters=given.filters, distinct=given.distinct)
     return answer(request, {"hits": [schemas.hit(each) for each in found]})
+
+
+@router.get(
+    "/changes",
+    response={200: schemas.Changes, 410: schemas.Problem, **PROBLEMS},
+    summary="What changed after a number",
+    openapi_extra={"responses": {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}},
+)
+def changes(
+    request: HttpRequest,
+    since: int | None = Query(None, ge=0, le=LARGEST, description="Without it: no changes, and the newest number."),
+    limit: int = Query(100, ge=0, le=MOST),
+    last_event_id: int | None = Header(
+        None, alias="Last-Event-ID", ge=0, le=LARGEST, description="Stands before since."
+    ),
+) -> HttpResponse:
+    """In order and none left out. 410 where not all are known any more: read anew, and go on from the newest number.
+
+    With `Accept: text/event-stream` they are sent as they happen, each as an event `change` with its number as id.
+    """
+    after = since if last_event_id is None else last_event_id
+    found, until = ([], store.newest_change()) if after is None else store.changes_until(after, limit)
+    return answer(request, {"changes": [each.facts() for each in found], "until": until})
 
 
 @router.post("/tidy", response={204: None, **PROBLEMS}, summary="Make search fast after much was written")

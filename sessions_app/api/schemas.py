@@ -9,7 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import AfterValidator, AwareDatetime, WithJsonSchema
 
-from sessions_app.records import Relation, Role, SearchHit, SessionRecord, TitleSource
+from sessions_app.records import ChangeKind, Relation, Role, SearchHit, SessionRecord, TitleSource
 
 # Checked by the store, which names the position of the one that is none; a schema would read every message twice.
 Message = Annotated[Any, WithJsonSchema({"type": "object", "description": "Any JSON object; it comes back as it is."})]
@@ -71,6 +71,18 @@ class Messages(Schema):
 
 class Positions(Schema):
     positions: list[int]
+
+
+class Change(Schema):
+    number: int = Field(description="Ascends in the order of the changes, not always by one.")
+    session: UUID
+    project: str
+    kind: ChangeKind = Field(description="labelled: pinned, archived, tagged or no longer; moved: to another parent.")
+
+
+class Changes(Schema):
+    changes: list[Change]
+    until: int = Field(description="To ask with next; it also passes by what the token may not see.")
 
 
 class Project(Schema):

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from django.conf import settings as django_settings
 from django.core.asgi import get_asgi_application
@@ -19,10 +18,12 @@ from hypothesis import HealthCheck, Phase, settings
 
 from sessions_app import databases, store
 from sessions_app.access import token_file
+from sessions_app.api.streams import Streams
 from sessions_app.async_store import open_store
 from sessions_app.http_store import HttpStore
 from sessions_site.guard import Guard, Rules
 from sessions_site.workers import KeptThreads
+from tests.streaming import Streaming
 
 _OPTIONS: dict[str, Any] = {
     "deadline": None,
@@ -46,6 +47,14 @@ class AsyncDoor:
         method = getattr(self._store, name)
         return lambda *arguments, **options: self._loop.run_until_complete(method(*arguments, **options))
 
+    def watch(self, since: int | None = None) -> Iterator[Any]:
+        watching = self._store.watch(since)
+        try:
+            while True:
+                yield self._loop.run_until_complete(anext(watching))
+        finally:
+            self._loop.run_until_complete(watching.aclose())  # type: ignore[attr-defined]
+
     def close(self) -> None:
         self._loop.run_until_complete(self._store.__aexit__(None, None, None))
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
@@ -60,7 +69,7 @@ class HttpDoor(AsyncDoor):
         token = (django_settings.DATA_DIR / token_file.NAME).read_text().strip()
         # One thread, whose connections can be closed in the end.
         self._threads = KeptThreads(get_asgi_application(), workers=1)
-        transport = httpx.ASGITransport(Guard(self._threads, Rules()), raise_app_exceptions=False)
+        transport = Streaming(Guard(Streams(self._threads), Rules()))
         self._loop = asyncio.new_event_loop()
         self._store = HttpStore("http://127.0.0.1:8000", token, transport)  # type: ignore[assignment]
         self._loop.run_until_complete(self._store.__aenter__())

@@ -14,6 +14,8 @@ from sessions_app.models import Message, Piece, Session, Strand
 
 SYNC_DOOR = pytest.mark.parametrize("door", ["sync"], indirect=True)
 
+NO_HTTP = pytest.mark.parametrize("door", ["sync", "async"], indirect=True)
+
 
 def a_generation(writer: int, generation: int) -> list[dict[str, int]]:
     """What a writer of writers.py replaces a session by: a list of one kind, of a length that changes."""

@@ -22,7 +22,6 @@ from tests.builders import a_message, a_session, environment
 
 from . import storage
 
-pytestmark = storage.SYNC_DOOR
 WRITERS, ROUNDS = 4, 60
 
 
@@ -92,6 +91,7 @@ class EveryWrite:
         told = [(first.id, "created"), (second.id, "created"), (first.id, "messages"), (second.id, "moved")]
         assert kinds(the_store, since) == told
 
+    @storage.SYNC_DOOR
     def test_that_fails_is_not_told(self, the_store):
         id = a_session(the_store, "one").id
         since = newest(the_store)
@@ -117,6 +117,13 @@ class AReader:
         assert [change.session for change in found] == ids
         assert [change.number for change in found] == sorted({change.number for change in found})
 
+    def test_of_none_is_where_it_was(self, the_store):
+        since = newest(the_store)
+        a_session(the_store, "one")
+        settled()
+        assert the_store.changes_until(since, 0) == ([], since)
+
+    @storage.NO_HTTP  # who asks there is who holds the token: tests/api/test_changes.py
     def test_passes_by_what_it_may_not_see(self, the_store):
         user = User.objects.create(username="ada")
         actor = Actor("user", "ada", user_id=user.pk)
@@ -206,6 +213,7 @@ def writers(the_store, either_database):
 
 
 class WritersInOtherProcesses:
+    @storage.SYNC_DOOR
     def test_lose_no_change_to_who_reads_meanwhile(self, the_store, writers):
         since = newest(the_store)
         sessions = [a_session(the_store, "one").id for _ in range(WRITERS)]
@@ -236,6 +244,7 @@ class Watching:
             found = [next(watching) for _ in range(3 * ROUNDS)]
         assert [change.kind for change in found] == ["messages", "created", "renamed"] * ROUNDS
 
+    @storage.SYNC_DOOR
     def test_is_there_for_agents(self, the_store):
         session = a_session(the_store, "one")
         storage.settled()

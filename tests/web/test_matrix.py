@@ -132,6 +132,8 @@ TABLE: dict[str, tuple[Ask, ...]] = {
         *lists("/api/v1/search?q={word}", "/api/v1/search?q=shared&distinct=message"),
         of_nobodys("post", "search"),
     ),
+    # Numbers are of the whole server; whose changes are told is tested by tests/api/test_changes.py.
+    "api/v1/changes": (Ask("/api/v1/changes", takes="anybody"), Ask("/api/v1/changes?since=0", takes="anybody")),
     "api/v1/tidy": (Ask("/api/v1/tidy", "post", (), "all", json='{"written": 1}'),),
     "api/v1/named": (*lists("/api/v1/named?source=x&project_key={project}"), of_nobodys("post", "named")),
     "api/v1/named/fork": (of_nobodys("post", "named/fork"),),

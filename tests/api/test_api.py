@@ -7,10 +7,12 @@ from uuid import uuid4
 import pytest
 
 from sessions_app.access import tokens
+from sessions_app.api.wire import zstd
 from tests.builders import a_message, a_session
 from tests.web.conftest import Visitor
 
 ROOT = "/api/v1"
+CODINGS = {"gzip": gzip, "zstd": zstd}
 
 
 @pytest.fixture
@@ -127,33 +129,69 @@ class AProblem:
         assert (answer.status_code, answer.json()["detail"]) == (400, "The body is no JSON.")
 
 
+def a_wide_window():
+    """Of zstd: it asks for 64 MiB of the reader's memory."""
+    wide = {zstd.CompressionParameter.window_log: 26, zstd.CompressionParameter.content_size_flag: 0}
+    writer = zstd.ZstdCompressor(options=wide)
+    return writer.compress(b"{}") + writer.flush()
+
+
 class Bodies:
-    def test_may_be_compressed_both_ways(self, client, the_store):
+    @pytest.mark.parametrize("coding", CODINGS)
+    def test_may_be_compressed_both_ways(self, client, the_store, coding):
         value = {"project": "shop", "messages": [a_message("x" * 5000)]}
         made = client.generic(
             "POST",
             f"{ROOT}/sessions",
-            gzip.compress(json.dumps(value).encode()),
+            CODINGS[coding].compress(json.dumps(value).encode()),
             "application/json",
-            headers={"Content-Encoding": "gzip", "Accept-Encoding": "gzip"},
+            headers={"Content-Encoding": coding, "Accept-Encoding": coding},
         )
-        assert made["Content-Encoding"] == "gzip"
-        assert json.loads(gzip.decompress(made.content))["messages"] == value["messages"]
+        assert made["Content-Encoding"] == coding
+        assert json.loads(CODINGS[coding].decompress(made.content))["messages"] == value["messages"]
 
-    def test_that_grow_too_large_are_refused(self, client, settings):
+    @pytest.mark.parametrize(
+        ("accepted", "coding"),
+        [
+            ("gzip, deflate, br, zstd", "zstd"),
+            ("gzip;q=1.0, zstd;q=0", "gzip"),
+            ("zstd; q=0.0, gzip ; q=0", None),
+            ("identity", None),
+        ],
+    )
+    def test_are_compressed_as_the_other_side_takes_them(self, client, the_store, accepted, coding):
+        session = a_session(the_store, "x" * 5000)
+        answer = client.get(f"{ROOT}/sessions/{session.id}", headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("Content-Encoding") == coding
+
+    @pytest.mark.parametrize("coding", CODINGS)
+    def test_that_grow_too_large_are_refused(self, client, settings, coding):
         settings.FORKLORE_BODY_LIMIT = 10_000
-        bomb = gzip.compress(b" " * 100_000)
+        bomb = CODINGS[coding].compress(b" " * 100_000)
         answer = client.generic(
-            "POST", f"{ROOT}/sessions", bomb, "application/json", headers={"Content-Encoding": "gzip"}
+            "POST", f"{ROOT}/sessions", bomb, "application/json", headers={"Content-Encoding": coding}
         )
         assert answer.status_code == 413
 
-    @pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}")[:-5]], ids=["no gzip", "cut off"])
-    def test_that_are_broken_are_refused(self, client, body):
+    @pytest.mark.parametrize(
+        ("coding", "body"),
+        [
+            *(("gzip", b"none"), ("gzip", gzip.compress(b"{}")[:-5])),
+            *(("zstd", b"none"), ("zstd", zstd.compress(b"{}")[:-5]), ("zstd", a_wide_window())),
+        ],
+        ids=["no gzip", "cut gzip", "no zstd", "cut zstd", "wide zstd"],
+    )
+    def test_that_are_broken_are_refused(self, client, coding, body):
         answer = client.generic(
-            "POST", f"{ROOT}/sessions", body, "application/json", headers={"Content-Encoding": "gzip"}
+            "POST", f"{ROOT}/sessions", body, "application/json", headers={"Content-Encoding": coding}
         )
         assert answer.status_code == 400
+
+    def test_in_an_unknown_coding_are_refused(self, client):
+        answer = client.generic(
+            "POST", f"{ROOT}/sessions", b"{}", "application/json", headers={"Content-Encoding": "br"}
+        )
+        assert answer.status_code == 415
 
 
 class ACookie:

@@ -393,6 +393,72 @@ class SearchTexts:
         assert search_texts({UNREADABLE: {"line": 3, "why": "is no UTF-8", "base64": PNG}}) == ("is no UTF-8",)
 
 
+class PydanticAi:
+    def test_tells_a_prompt_from_what_stands_around_it(self):
+        image = {"kind": "binary", "media_type": "image/png", "data": "iVBO"}
+        message = {
+            "kind": "request",
+            "parts": [
+                {"part_kind": "system-prompt", "content": "Be brief."},
+                {"part_kind": "user-prompt", "content": ["How much?", image, {"kind": "image-url", "url": "http://x"}]},
+            ],
+            "timestamp": "2026-01-02T03:04:05Z",
+            "instructions": "of every message again",
+            "run_id": "r",
+        }
+        projection = project(message)
+        assert projection.parts == (
+            *(Part("notice", "Be brief."), Part("text", "How much?")),
+            *(Part("image", media_type="image/png", image="iVBO"), Part("image", "http://x")),
+        )
+        assert (projection.kind, projection.role, prompt_text(message)) == (Kind.PROMPT, "user", "How much?")
+        assert projection.timestamp == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def test_tells_answers_calls_and_results(self):
+        call = {"part_kind": "tool-call", "tool_name": "price", "args": '{"article": "pear"}', "tool_call_id": "c"}
+        answer = {
+            "kind": "response",
+            "parts": [{"part_kind": "thinking", "content": "hm"}, {"part_kind": "text", "content": "Yes"}, call],
+            "model_name": "some-model",
+            "usage": {"input_tokens": 7, "output_tokens": 2},
+        }
+        returned = {"part_kind": "tool-return", "tool_name": "price", "content": "7", "tool_call_id": "c"}
+        wrong = {"part_kind": "retry-prompt", "tool_name": "price", "content": "no", "tool_call_id": "c"}
+        projection = project(answer)
+        assert projection.parts == (
+            Part("thinking", "hm"),
+            Part("text", "Yes"),
+            Part("tool_call", tool_name="price", tool_id="c", arguments={"article": "pear"}),
+        )
+        assert (projection.kind, projection.model, projection.input_tokens) == (Kind.ANSWER, "some-model", 7)
+        results = project({"kind": "request", "parts": [{**returned, "outcome": "success"}, wrong]})
+        assert [(part.text, part.is_error) for part in results.parts] == [("7", False), ("no", True)]
+        assert (results.kind, results.role) == (Kind.TOOL_RESULT, "tool")
+
+    def test_keeps_what_is_not_known(self):
+        message = {"kind": "response", "parts": [{"part_kind": "new", "x": "pear"}, 3, {"part_kind": "text", "content": ["plum"]}], "y": "fig"}  # fmt: skip
+        assert {"pear", "plum", "fig"} <= set(search_texts(message))
+
+
+class AgentFramework:
+    def test_tells_what_its_contents_are(self):
+        image = {"type": "data", "media_type": "image/png", "uri": "data:image/png;base64,iVBO"}
+        call = {"type": "function_call", "call_id": "c", "name": "price", "arguments": {"article": "pear"}}
+        result = {"type": "function_result", "call_id": "c", "result": "7", "items": [{"type": "text", "text": "7"}]}
+        thought = {"type": "text_reasoning", "text": "hm"}
+        asked = {"type": "message", "role": "user", "contents": [{"type": "text", "text": "How much?"}, image]}
+        said = {"type": "message", "role": "assistant", "contents": [thought, call], "author_name": "clerk"}
+        assert project(asked).parts == (Part("text", "How much?"), Part("image", media_type="image/png", image="iVBO"))
+        assert prompt_text(asked) == "How much?"
+        assert project(said).parts == (
+            Part("thinking", "hm"),
+            Part("tool_call", tool_name="price", tool_id="c", arguments={"article": "pear"}),
+            Part("json", data={"author_name": "clerk"}),
+        )
+        (found,) = project({"role": "tool", "contents": [{**result, "exception": "X"}]}).parts
+        assert (found.kind, found.text, found.tool_id, found.is_error) == ("tool_result", "7", "c", True)
+
+
 class Times:
     @pytest.mark.parametrize("value", ["2026-01-02T03:04:05", 1767323045, 1767323045000, "2026-01-02T05:04:05+02:00"])
     def test_are_aware(self, value):
@@ -438,6 +504,10 @@ KEYS = st.sampled_from(
         "isMeta",
         "subtype",
         "error",
+        "parts",
+        "contents",
+        "kind",
+        "part_kind",
     ]
 )
 json_values = st.recursive(
@@ -495,10 +565,21 @@ lines = st.builds(
     messages | blocks,
     objects,
 )
+PARTS = st.sampled_from(["user-prompt", "system-prompt", "text", "thinking", "file", "tool-call", "tool-return", "x"])
+pydantic_ai = st.builds(
+    lambda kind, parts, rest: {**rest, "kind": kind, "parts": parts},
+    st.sampled_from(["request", "response"]),
+    st.lists(st.builds(lambda kind, rest: {**rest, "part_kind": kind}, PARTS, objects) | json_values, max_size=3),
+    objects,
+)
+agent_framework = st.builds(
+    lambda role, contents, rest: {**rest, "role": role, "contents": contents},
+    *(ROLES, st.lists(blocks | json_values, max_size=3), objects),
+)
 
 
 @settings(max_examples=400, deadline=None)
-@given(objects | blocks | messages | lines)
+@given(objects | blocks | messages | lines | pydantic_ai | agent_framework)
 def test_every_json_object_has_a_projection(message):
     before = json.dumps(message)
     projection = project(message)

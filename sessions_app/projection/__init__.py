@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sessions_app.projection import claude_code, codex, messages
+from sessions_app.projection import claude_code, codex, frameworks, messages
 from sessions_app.projection.leaves import leaves
 from sessions_app.projection.parts import UNREADABLE, Kind, Part, PartKind, Projection
 from sessions_app.projection.values import text_of, unknown
@@ -17,6 +17,8 @@ __all__ = ("UNREADABLE", "Kind", "Part", "PartKind", "Projection", "project", "p
 
 def project(message: dict[str, Any]) -> Projection:
     """What a message says, in whichever of the known shapes; one part of kind "json" for any other."""
+    if frameworks.is_message(message):
+        return frameworks.message_projection(message)
     if isinstance(message.get("role"), str):
         return messages.message_projection(message)
     if codex.is_line(message):

@@ -20,7 +20,6 @@ from claude_agent_sdk import (
 from claude_agent_sdk.testing import run_session_store_conformance
 from claude_agent_sdk.types import SessionStore
 
-from sessions_app.async_store import AsyncStore
 from sessions_app.integrations.claude import ClaudeSessionStore
 
 DIRECTORY = str(Path("/code/shop"))
@@ -53,12 +52,12 @@ def key(session, **more):
 
 
 @pytest.fixture
-def run(opened):
+def run(opened_either_way):
     """Run a coroutine function with an adapter on the store of the test."""
 
     def go(scenario):
         async def within():
-            async with opened() as store:
+            async with opened_either_way() as store:
                 return await scenario(ClaudeSessionStore(store), store)
 
         return asyncio.run(within())
@@ -206,7 +205,7 @@ class Summaries:
         async def scenario(adapter, store):
             await adapter.append(key("s"), conversation(1))
             first = await adapter.list_session_summaries(KEY)
-            monkeypatch.setattr(AsyncStore, "get_messages", None)  # of which more would be folded
+            monkeypatch.setattr(type(store), "get_messages", None)  # of which more would be folded
             again = await ClaudeSessionStore(store).list_session_summaries(KEY)
             return first, again
 

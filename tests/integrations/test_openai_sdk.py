@@ -22,10 +22,10 @@ def agent(*steps):
 
 
 @pytest.fixture
-def run(opened):
+def run(opened_either_way):
     def go(scenario):
         async def within():
-            async with opened() as store:
+            async with opened_either_way() as store:
                 return await scenario(store)
 
         return asyncio.run(within())

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sessions_app import actors
 from sessions_app.actors import Actor
+from sessions_app.protocol import SessionStore
 from sessions_app.records import (
     Change,
     ImportBatch,
@@ -42,7 +43,7 @@ CHANGES = 1000  # read at once, as in store.py
 PAUSE = 0.2  # seconds between two looks at what changed
 
 
-def open_store(url: str | None = None, *, token: str | None = None) -> AsyncStore:
+def open_store(url: str | None = None, *, token: str | None = None) -> SessionStore:
     """A store on the database at `url`, or on the configured one; use it with `async with`.
 
     `url` is sqlite:///relative.db, sqlite:////absolute.db, postgresql://user:password@host:port/name, or the http:// or
@@ -53,13 +54,15 @@ def open_store(url: str | None = None, *, token: str | None = None) -> AsyncStor
     if url and url.startswith(("http://", "https://")):
         from sessions_app.http_store import HttpStore
 
-        # It has the same methods but for those of importers, which read files where the database is.
-        return cast(AsyncStore, HttpStore(url, token))
+        return HttpStore(url, token)
     return AsyncStore(url)
 
 
 class AsyncStore:
-    """Every method does what the function of that name in store.py does, and raises what it raises."""
+    """Every method does what the function of that name in store.py does, and raises what it raises.
+
+    Besides those of SessionStore it has the ones that importers need, which read files where the database is.
+    """
 
     def __init__(self, url: str | None = None):
         self._url = url
@@ -205,7 +208,7 @@ class AsyncStore:
     async def changes_until(self, since: int, limit: int = CHANGES) -> tuple[list[Change], int]:
         return await self._read("changes_until", since, limit)
 
-    async def watch(self, since: int | None = None) -> AsyncIterator[Change]:
+    async def watch(self, since: int | None = None) -> AsyncGenerator[Change, None]:
         since = await self.newest_change() if since is None else since
         while True:
             found, since = await self.changes_until(since)

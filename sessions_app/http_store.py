@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -245,7 +245,7 @@ class HttpStore:
             if len(page["changes"]) < asked or len(found) >= limit:
                 return found, since
 
-    async def watch(self, since: int | None = None) -> AsyncIterator[Change]:
+    async def watch(self, since: int | None = None) -> AsyncGenerator[Change, None]:
         """Goes on where it was when the connection was lost; ends when the store is closed."""
         self._check_open()
         since = await self.newest_change() if since is None else since

@@ -12,6 +12,7 @@ import pytest
 from sessions_app import store
 from sessions_app.async_store import AsyncStore
 from sessions_app.http_store import HttpStore
+from sessions_app.protocol import SessionStore
 
 CHECKOUT = Path(__file__).parent.parent
 APP = CHECKOUT / "sessions_app"
@@ -128,9 +129,15 @@ def operations() -> list[str]:
     return sorted(name for name in own - NO_OPERATION if not name.startswith("_"))
 
 
-def parameters(function: Callable) -> list[tuple[str, object, object]]:
-    signature = inspect.signature(function)
-    return [(each.name, each.kind, each.default) for each in signature.parameters.values() if each.name != "self"]
+def parameters(function: Callable) -> list[tuple[str, object, object, object]]:
+    every = inspect.signature(function).parameters.values()
+    return [(each.name, each.kind, each.default, each.annotation) for each in every if each.name != "self"]
+
+
+def answer(function: Callable) -> str:
+    """What it is annotated to give, once it was waited for."""
+    found = inspect.signature(function).return_annotation
+    return re.sub(r"(Async)?(Iterator|Generator)\[(\w+).*\]", r"\3, one after the other", found)
 
 
 @pytest.mark.parametrize("name", operations())
@@ -139,6 +146,7 @@ def test_the_asynchronous_store_offers_what_the_store_offers(name):
 
     assert inspect.iscoroutinefunction(twin) or inspect.isasyncgenfunction(twin)
     assert parameters(twin) == parameters(getattr(store, name))
+    assert answer(twin) == answer(getattr(store, name))
 
 
 def test_the_asynchronous_store_offers_nothing_else():
@@ -149,12 +157,15 @@ NOT_OVER_HTTP = {"import_state", "import_batch", "link_parent", "archive_before_
 
 
 @pytest.mark.parametrize("name", sorted(set(operations()) - NOT_OVER_HTTP))
-def test_the_store_of_a_server_offers_what_the_asynchronous_store_offers(name):
-    assert parameters(getattr(HttpStore, name)) == parameters(getattr(AsyncStore, name))
+def test_the_protocol_and_the_store_of_a_server_offer_what_the_asynchronous_store_offers(name):
+    for twin in (getattr(SessionStore, name), getattr(HttpStore, name)):
+        assert parameters(twin) == parameters(getattr(AsyncStore, name))
+        assert answer(twin) == answer(getattr(AsyncStore, name))
 
 
-def test_the_store_of_a_server_offers_nothing_else():
-    assert {name for name in vars(HttpStore) if not name.startswith("_")} == set(operations()) - NOT_OVER_HTTP
+@pytest.mark.parametrize("kind", [SessionStore, HttpStore])
+def test_they_offer_nothing_else(kind):
+    assert {name for name in vars(kind) if not name.startswith("_")} == set(operations()) - NOT_OVER_HTTP
 
 
 def test_the_import_contract_names_every_module():

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from sessions_app.async_store import AsyncStore
 from sessions_app.errors import InvalidTag, InvalidTitle, SessionNotFound
 from sessions_app.integrations.named import WINDOW, Known, Writer
 from sessions_app.integrations.transcripts import project_name
 from sessions_app.projection.values import dict_of, text_of
+from sessions_app.protocol import SessionStore
 from sessions_app.records import Message, NamedSession, Origin, ParentLink
 
 SOURCE = "claude-agent-sdk"
@@ -31,7 +31,7 @@ class ClaudeSessionStore:
     and tags that the SDK's helpers write become those of the session.
     """
 
-    def __init__(self, store: AsyncStore, *, project: str | None = None):
+    def __init__(self, store: SessionStore, *, project: str | None = None):
         self._store = store
         self._project = project
         self._writer = Writer(store, AGENT, "uuid")

@@ -14,9 +14,9 @@ from uuid import UUID
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-from sessions_app.async_store import AsyncStore
 from sessions_app.errors import StoreError
 from sessions_app.projection import project, search_texts
+from sessions_app.protocol import SessionStore
 from sessions_app.records import Message, SessionRecord
 from sessions_app.search.filters import ROLES
 
@@ -30,7 +30,7 @@ whatever its case; open_session reads from the position of a hit on. A session i
 characters of it. Cite the links."""
 
 
-def server(store: AsyncStore, url: str, *, may_write: bool = False) -> MCPServer:
+def server(store: SessionStore, url: str, *, may_write: bool = False) -> MCPServer:
     """Tools on an open store; `url` is where its pages are. Without `may_write` none of them changes anything."""
     app: MCPServer = MCPServer("forklore", instructions=INSTRUCTIONS, log_level="WARNING")
 
@@ -114,7 +114,7 @@ def _in_one_sentence(tool: Callable[..., Awaitable[str]]) -> Callable[..., Await
     return told
 
 
-async def _one(store: AsyncStore, id: str) -> SessionRecord:
+async def _one(store: SessionStore, id: str) -> SessionRecord:
     found = await store.find_by_id_prefix(id, 11, with_messages=False) if id.strip() else []
     if len(found) == 1:
         return found[0]

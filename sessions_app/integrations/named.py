@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from random import random
 from uuid import UUID
 
-from sessions_app.async_store import AsyncStore
 from sessions_app.errors import SessionNotFound, VersionConflict
 from sessions_app.projection import Kind, project
+from sessions_app.protocol import SessionStore
 from sessions_app.records import Message, Origin, ParentLink
 
 WINDOW = 500  # messages read at once
@@ -32,7 +32,7 @@ class Known:
 class Writer:
     """Appends to named sessions, each message with a key of its own once, in the order of the calls."""
 
-    def __init__(self, store: AsyncStore, agent: str, key_name: str | None = None):
+    def __init__(self, store: SessionStore, agent: str, key_name: str | None = None):
         self._store = store
         self._agent = agent
         self._key_name = key_name

@@ -12,9 +12,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from sessions_app.async_store import AsyncStore
 from sessions_app.errors import VersionConflict
 from sessions_app.integrations.named import TRIES, Writer
+from sessions_app.protocol import SessionStore
 from sessions_app.records import Message, Origin, SessionRecord
 
 SOURCE = "openai-agents"
@@ -26,7 +26,7 @@ class OpenAISession:
     Two of the same name in one project are the same session. `session_settings` with a limit counts as in the SDK.
     """
 
-    def __init__(self, session_id: str, store: AsyncStore, *, project: str, session_settings: Any = None):
+    def __init__(self, session_id: str, store: SessionStore, *, project: str, session_settings: Any = None):
         self.session_id = session_id
         self.session_settings = session_settings
         self._store = store

@@ -12,6 +12,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from uuid import UUID
 
 from sessions_app import actors
 from sessions_app.actors import Actor
+from sessions_app.calls import NOT_OPEN, Calls
 from sessions_app.protocol import SessionStore
 from sessions_app.records import (
     Change,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 READERS = 4  # threads
 CALLERS = 8  # threads, on PostgreSQL
+WAITING = 64  # calls handed over to threads at once; more wait with their callers
 CHANGES = 1000  # read at once, as in store.py
 PAUSE = 0.2  # seconds between two looks at what changed
 
@@ -58,6 +61,14 @@ def open_store(url: str | None = None, *, token: str | None = None) -> SessionSt
     return AsyncStore(url)
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Threads, and the calls that wait for them."""
+
+    threads: ThreadPoolExecutor
+    calls: Calls
+
+
 class AsyncStore:
     """Every method does what the function of that name in store.py does, and raises what it raises.
 
@@ -68,8 +79,8 @@ class AsyncStore:
         self._url = url
         self._alias = ""
         self._own_alias = False
-        self._writers: ThreadPoolExecutor | None = None
-        self._readers: ThreadPoolExecutor | None = None
+        self._writers: _Line | None = None
+        self._readers: _Line | None = None
         self._connections: list[BaseDatabaseWrapper] = []
 
     async def __aenter__(self) -> AsyncStore:
@@ -77,7 +88,8 @@ class AsyncStore:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await asyncio.shield(asyncio.to_thread(self._close))
+        """Every call that was begun comes to its end first; further ones are refused."""
+        await asyncio.shield(self._end())
 
     async def create(
         self, project: str, messages: Sequence[Message], *, agent: str = "", once: str | None = None
@@ -95,9 +107,15 @@ class AsyncStore:
         return await self._write("fork_at", parent, position, project, once=once)
 
     async def update(
-        self, id: UUID, messages: Sequence[Message], turns: int, *, expected_version: int | None = None
+        self,
+        id: UUID,
+        messages: Sequence[Message],
+        turns: int,
+        *,
+        expected_version: int | None = None,
+        once: str | None = None,
     ) -> None:
-        await self._write("update", id, messages, turns, expected_version=expected_version)
+        await self._write("update", id, messages, turns, expected_version=expected_version, once=once)
 
     async def append(
         self,
@@ -114,9 +132,15 @@ class AsyncStore:
         )
 
     async def truncate(
-        self, id: UUID, count: int, turns: int | None = None, *, expected_version: int | None = None
+        self,
+        id: UUID,
+        count: int,
+        turns: int | None = None,
+        *,
+        expected_version: int | None = None,
+        once: str | None = None,
     ) -> None:
-        await self._write("truncate", id, count, turns, expected_version=expected_version)
+        await self._write("truncate", id, count, turns, expected_version=expected_version, once=once)
 
     async def rename(self, id: UUID, title: str) -> None:
         await self._write("rename", id, title)
@@ -209,8 +233,9 @@ class AsyncStore:
         return await self._read("changes_until", since, limit)
 
     async def watch(self, since: int | None = None) -> AsyncGenerator[Change, None]:
+        """Ends when the store is closed."""
         since = await self.newest_change() if since is None else since
-        while True:
+        while self._readers and not self._readers.calls.closed:
             found, since = await self.changes_until(since)
             for change in found:
                 yield change
@@ -265,14 +290,13 @@ class AsyncStore:
     async def _read(self, name: str, *arguments: Any, **options: Any) -> Any:
         return await self._call(self._readers, name, arguments, options)
 
-    async def _call(
-        self, threads: ThreadPoolExecutor | None, name: str, arguments: Sequence[Any], options: dict[str, Any]
-    ) -> Any:
-        if threads is None:
-            raise RuntimeError("The store is not open; use it with `async with open_store(…) as store:`.")
+    async def _call(self, line: _Line | None, name: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+        if line is None:
+            raise RuntimeError(NOT_OPEN)
+        await line.calls.begin()
         run = partial(self._run, actors.current())
-        call = asyncio.get_running_loop().run_in_executor(threads, run, name, arguments, options)
-        call.add_done_callback(_ignore_unheard)
+        call = asyncio.get_running_loop().run_in_executor(line.threads, run, name, arguments, options)
+        call.add_done_callback(partial(_ended, line.calls))
         # A call that was handed over goes through to its end, even when its caller is cancelled: a write is never half
         # done, and the connection is left as the next call needs it.
         return await asyncio.shield(call)
@@ -312,20 +336,27 @@ class AsyncStore:
         else:
             self._writers = self._readers = self._threads(CALLERS, "call")
 
-    def _threads(self, count: int, purpose: str) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(count, f"forklore-{purpose}", initializer=self._keep_connection)
+    def _threads(self, count: int, purpose: str) -> _Line:
+        threads = ThreadPoolExecutor(count, f"forklore-{purpose}", initializer=self._keep_connection)
+        return _Line(threads, Calls(WAITING))
 
     def _keep_connection(self) -> None:
         from django.db import connections
 
         self._connections.append(connections[self._alias])
 
+    async def _end(self) -> None:
+        for line in (self._writers, self._readers):
+            if line:
+                await line.calls.close()
+        await asyncio.to_thread(self._close)
+
     def _close(self) -> None:
         from sessions_app import opening
 
-        for threads in {self._writers, self._readers}:
-            if threads:
-                threads.shutdown(wait=True)
+        for line in (self._writers, self._readers):
+            if line:
+                line.threads.shutdown(wait=True)
         self._writers = self._readers = None
         for connection in self._connections:
             connection.inc_thread_sharing()  # its thread is gone; it may be closed from this one
@@ -346,7 +377,8 @@ def _set_up_django() -> None:
         django.setup()
 
 
-def _ignore_unheard(call: asyncio.Future[Any]) -> None:
+def _ended(calls: Calls, call: asyncio.Future[Any]) -> None:
     """A caller that was cancelled hears of no error; asyncio would log one that nobody asked for."""
+    calls.end()
     if not call.cancelled():
         call.exception()

@@ -21,6 +21,7 @@ import httpx
 import orjson
 
 from sessions_app import bodies, errors
+from sessions_app.calls import NOT_OPEN, Calls
 from sessions_app.records import Change, Message, NamedSession, Origin, ParentLink, SearchHit, SessionRecord
 from sessions_site.configuration import data_directory
 
@@ -34,6 +35,7 @@ SILENCE = 60.0  # seconds; a server that is there says something every fifteen
 TRIES = 5
 PAUSE = 0.2  # seconds before the second try; twice as long before each further one
 AT_ONCE = 32  # requests; more wait their turn
+LARGE = 64 * 1024  # bytes of an answer that is read in a thread
 PAGE = 1000  # sessions, hits and names that the server gives at once
 
 
@@ -46,10 +48,13 @@ class HttpStore:
         self._token = token or os.environ.get("FORKLORE_TOKEN") or _own_token(url)
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
-        self._watching: set[httpx.AsyncClient] = set()
+        self._calls = Calls(AT_ONCE)
+        self._ended = asyncio.Event()
 
     async def __aenter__(self) -> HttpStore:
         self._client = self._new_client(TIMEOUT)
+        self._calls = Calls(AT_ONCE)
+        self._ended.clear()
         return self
 
     def _new_client(self, silence: float) -> httpx.AsyncClient:
@@ -69,9 +74,11 @@ class HttpStore:
         )
 
     async def __aexit__(self, *error: object) -> None:
-        clients = {self._client, *self._watching}
-        self._client = None
-        for client in filter(None, clients):
+        """Every call that was begun comes to its end first; further ones are refused."""
+        await self._calls.close()
+        self._ended.set()
+        client, self._client = self._client, None
+        if client:
             await client.aclose()
 
     async def create(
@@ -97,10 +104,16 @@ class HttpStore:
         return _record(await self._write("POST", f"/sessions/{_id(parent)}/forks", value, once=once))
 
     async def update(
-        self, id: UUID, messages: Sequence[Message], turns: int, *, expected_version: int | None = None
+        self,
+        id: UUID,
+        messages: Sequence[Message],
+        turns: int,
+        *,
+        expected_version: int | None = None,
+        once: str | None = None,
     ) -> None:
         value = {"messages": list(messages), "turns": turns}
-        await self._write("PUT", f"/sessions/{_id(id)}/messages", value, version=expected_version)
+        await self._write("PUT", f"/sessions/{_id(id)}/messages", value, version=expected_version, once=once)
 
     async def append(
         self,
@@ -113,13 +126,19 @@ class HttpStore:
         once: str | None = None,
     ) -> None:
         value = {"messages": list(messages), "turns": turns, "turns_added": turns_added}
-        await self._write("POST", f"/sessions/{_id(id)}/messages", value, version=expected_version, once=once or _key())
+        await self._write("POST", f"/sessions/{_id(id)}/messages", value, version=expected_version, once=once)
 
     async def truncate(
-        self, id: UUID, count: int, turns: int | None = None, *, expected_version: int | None = None
+        self,
+        id: UUID,
+        count: int,
+        turns: int | None = None,
+        *,
+        expected_version: int | None = None,
+        once: str | None = None,
     ) -> None:
         value = {"count": count, "turns": turns}
-        await self._write("POST", f"/sessions/{_id(id)}/truncate", value, version=expected_version)
+        await self._write("POST", f"/sessions/{_id(id)}/truncate", value, version=expected_version, once=once)
 
     async def rename(self, id: UUID, title: str) -> None:
         await self._write("PATCH", f"/sessions/{_id(id)}", {"title": title})
@@ -267,22 +286,36 @@ class HttpStore:
     async def _stream(self, since: int) -> AsyncIterator[tuple[int, Change | None]]:
         """From one connection: numbers, and what changed with them."""
         async with self._new_client(SILENCE) as client:
-            self._watching.add(client)
-            try:
-                asked = {"Accept": "text/event-stream", "Last-Event-ID": str(since)}
-                async with client.stream("GET", "/changes", headers=asked) as response:
-                    if response.status_code == 503:
-                        raise httpx.ReadError("The server's database is away.", request=response.request)
-                    if not response.is_success:
-                        await response.aread()
-                        _answered(response)
-                    async for event in _events(response):
-                        if event.get("event") == "forgotten":
-                            raise errors.ChangesForgotten(since)
-                        number = int(event["id"])
-                        yield number, Change.from_facts(bodies.loads(event["data"])) if "data" in event else None
-            finally:
-                self._watching.discard(client)
+            asked = {"Accept": "text/event-stream", "Last-Event-ID": str(since)}
+            async with client.stream("GET", "/changes", headers=asked) as response:
+                if response.status_code == 503:
+                    raise httpx.ReadError("The server's database is away.", request=response.request)
+                if not response.is_success:
+                    await response.aread()
+                    _answered(response)
+                async for event in _events(self._pieces(response)):
+                    if event.get("event") == "forgotten":
+                        raise errors.ChangesForgotten(since)
+                    number = int(event["id"])
+                    yield number, Change.from_facts(bodies.loads(event["data"])) if "data" in event else None
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """What comes, until the store is closed."""
+        parts = response.aiter_bytes()
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._ended.wait())]
+        try:
+            while not self._ended.is_set():
+                coming = asyncio.ensure_future(anext(parts, None))
+                tasks[1:] = [coming]
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                piece = coming.result() if coming.done() else None
+                if piece is None:
+                    return
+                yield piece
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def tidy(self, written: int) -> None:
         await self._write("POST", "/tidy", {"written": written})
@@ -336,7 +369,7 @@ class HttpStore:
 
     def _check_open(self) -> httpx.AsyncClient:
         if self._client is None:
-            raise RuntimeError("The store is not open; use it with `async with open_store(…) as store:`.")
+            raise RuntimeError(NOT_OPEN)
         return self._client
 
     async def _read(self, path: str, **asked: Any) -> Any:
@@ -348,36 +381,45 @@ class HttpStore:
         headers = {}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
-        if method == "POST" and path.endswith(("/sessions", "/forks", "/messages")):
+        if not path.endswith(("/search", "/find", "/tidy")):
             headers["Idempotency-Key"] = once or _key()
-        content, spelled = _encoded(value) if value is not None else (None, False)
-        if content is not None:
-            headers["Content-Type"] = "application/json"
-            if spelled:
-                headers[STRINGS] = "spelled"
-        return await self._send(method, path, content=content, headers=headers)
+        return await self._send(method, path, value, headers=headers)
 
-    async def _send(self, method: str, path: str, **options: Any) -> Any:
-        """Tried again where no answer came, or the server says that its database is away: all that is sent may be."""
+    async def _send(self, method: str, path: str, value: Any = None, **options: Any) -> Any:
         client = self._check_open()
-        pause = PAUSE
-        for last in (*[False] * (TRIES - 1), True):
-            try:
-                response = await client.request(method, path, **options)
-                if response.status_code != 503 or last:
-                    return _answered(response)
-            except httpx.TransportError:
-                if last:
-                    raise
-            await asyncio.sleep(pause)
-            pause *= 2
-        return None
+        await self._calls.begin()
+        try:
+            if value is not None:
+                # In a thread: a long list takes longer to write than other tasks may wait for.
+                options["content"], spelled = await asyncio.to_thread(_encoded, value)
+                further = {"Content-Type": "application/json", **({STRINGS: "spelled"} if spelled else {})}
+                options["headers"] = {**options["headers"], **further}
+            response = await _tried(client, method, path, options)
+        finally:
+            self._calls.end()
+        return await asyncio.to_thread(_answered, response) if len(response.content) > LARGE else _answered(response)
 
 
-async def _events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
+async def _tried(client: httpx.AsyncClient, method: str, path: str, options: dict[str, Any]) -> httpx.Response:
+    """Tried again where no answer came, or the server says that its database is away: all that is sent may be."""
+    pause = PAUSE
+    for last in (*[False] * (TRIES - 1), True):
+        try:
+            response = await client.request(method, path, **options)
+            if response.status_code != 503 or last:
+                return response
+        except httpx.TransportError:
+            if last:
+                raise
+        await asyncio.sleep(pause)
+        pause *= 2
+    raise AssertionError("the last try answers or raises")
+
+
+async def _events(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
     """The events of a stream by their fields; https://html.spec.whatwg.org/multipage/server-sent-events.html"""
     rest = b""
-    async for piece in response.aiter_bytes():
+    async for piece in pieces:
         *whole, rest = (rest + piece).split(b"\n\n")
         for lines in whole:
             fields = (line.partition(b": ") for line in lines.split(b"\n"))

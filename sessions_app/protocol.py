@@ -39,7 +39,13 @@ class SessionStore(Protocol):
     ) -> SessionRecord: ...
 
     async def update(
-        self, id: UUID, messages: Sequence[Message], turns: int, *, expected_version: int | None = None
+        self,
+        id: UUID,
+        messages: Sequence[Message],
+        turns: int,
+        *,
+        expected_version: int | None = None,
+        once: str | None = None,
     ) -> None: ...
 
     async def append(
@@ -54,7 +60,13 @@ class SessionStore(Protocol):
     ) -> None: ...
 
     async def truncate(
-        self, id: UUID, count: int, turns: int | None = None, *, expected_version: int | None = None
+        self,
+        id: UUID,
+        count: int,
+        turns: int | None = None,
+        *,
+        expected_version: int | None = None,
+        once: str | None = None,
     ) -> None: ...
 
     async def rename(self, id: UUID, title: str) -> None: ...

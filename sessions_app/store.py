@@ -74,12 +74,34 @@ CHANGES = 1000  # read at once
 PAUSE = 0.2  # seconds between two looks at what changed
 
 
+class Before:
+    """What was written under a key before: `done` is its session, None where nothing was."""
+
+    def __init__(self, key: str | None, asked: str):
+        self._key, self._asked = key, asked
+        self.done = None if key is None else write_keys.find(key, asked)
+
+    def keep(self, session: UUID) -> None:
+        if self._key is not None:
+            write_keys.keep(self._key, self._asked, session, datetime.now(UTC))
+
+
 def now() -> datetime:
     """The clock of the store; tests put another one in its place."""
     return datetime.now(UTC)
 
 
 # Writing
+
+
+@contextmanager
+def done_once(key: str, asked: bytes) -> Iterator[Before]:
+    """A transaction for writes that take no key of their own; who finds them `done` leaves them out, others `keep`.
+
+    `asked` is all that makes one write another. Raises KeyReused.
+    """
+    with _writing_once(key, "", [asked]) as before:
+        yield before
 
 
 def create(project: str, messages: Sequence[Message], *, agent: str = "", once: str | None = None) -> SessionRecord:
@@ -149,19 +171,25 @@ def fork_at(parent: UUID, position: int, project: str | None = None, *, once: st
     return row.record([])
 
 
-def update(id: UUID, messages: Sequence[Message], turns: int, *, expected_version: int | None = None) -> None:
+def update(
+    id: UUID, messages: Sequence[Message], turns: int, *, expected_version: int | None = None, once: str | None = None
+) -> None:
     """Replace all messages and set `turns`; writes only what differs from what is there.
 
-    Raises SessionNotFound, InvalidMessage, MessageTooLarge, ValueError for negative turns, and VersionConflict if the
-    session is at another version than `expected_version`.
+    With a key in `once` the same call sent again within a week does nothing. Raises SessionNotFound, InvalidMessage,
+    MessageTooLarge, ValueError for negative turns, VersionConflict if the session is at another version than
+    `expected_version`, and KeyReused.
     """
     _check_turns(turns)
     before = recent_lists.known((current(), id), messages)
-    if before and _go_on(before, id, messages, turns, expected_version):
+    if before and _go_on(before, id, messages, turns, expected_version, once):
         return
     encoded = _encoded(messages)
     digests = bodies.chain(b"", encoded)
-    with writing():
+    with _writing_once(once, "update", digests[-1:], id, turns) as written:
+        if written.done:
+            return
+        written.keep(id)
         row = session_rows.locked(id, expected_version)
         shared = piece_table.common_prefix(row.tail, digests)
         added = _verified(messages, encoded, shared)
@@ -198,15 +226,25 @@ def append(
         _extend(row, row.tail.count, messages, added, turns)
 
 
-def truncate(id: UUID, count: int, turns: int | None = None, *, expected_version: int | None = None) -> None:
-    """Keep the first `count` messages of a session; `turns` stays unless given.
+def truncate(
+    id: UUID,
+    count: int,
+    turns: int | None = None,
+    *,
+    expected_version: int | None = None,
+    once: str | None = None,
+) -> None:
+    """Keep the first `count` messages of a session; `turns` stays unless given. `once` is that of `update`.
 
-    Forks that show what is dropped here keep it. Raises SessionNotFound, VersionConflict, and InvalidLineage for a
-    count that is not within the session.
+    Forks that show what is dropped here keep it. Raises SessionNotFound, VersionConflict, KeyReused, and InvalidLineage
+    for a count that is not within the session.
     """
     if turns is not None:
         _check_turns(turns)
-    with writing():
+    with _writing_once(once, "truncate", (), id, count, turns) as before:
+        if before.done:
+            return
+        before.keep(id)
         row = session_rows.locked(id, expected_version)
         if _position_within(row, count) < row.tail.count:
             piece_table.truncate(row.tail, count)
@@ -695,22 +733,10 @@ def archive_before_rewrite(origin: Origin) -> UUID | None:
 # Helpers, in the order in which they are called
 
 
-class _Before:
-    """What was written under a key before: `done` is its session, None where nothing was."""
-
-    def __init__(self, key: str | None, asked: str):
-        self._key, self._asked = key, asked
-        self.done = None if key is None else write_keys.find(key, asked)
-
-    def keep(self, session: UUID) -> None:
-        if self._key is not None:
-            write_keys.keep(self._key, self._asked, session, datetime.now(UTC))
-
-
 @contextmanager
-def _writing_once(key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object) -> Iterator[_Before]:
+def _writing_once(key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object) -> Iterator[Before]:
     with writing():
-        yield _Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments))
+        yield Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments))
 
 
 def _written(id: UUID, *, with_messages: bool = True) -> SessionRecord:
@@ -734,16 +760,27 @@ def _verified(messages: Sequence[Message], encoded: Sequence[bytes], first: int 
     return [bodies.verify(position, messages[position], encoded[position]) for position in range(first, len(messages))]
 
 
-def _go_on(before: KnownList, id: UUID, messages: Sequence[Message], turns: int, expected_version: int | None) -> bool:
+def _go_on(
+    before: KnownList,
+    id: UUID,
+    messages: Sequence[Message],
+    turns: int,
+    expected_version: int | None,
+    once: str | None,
+) -> bool:
     """Update a session with a list that begins with all that it holds; False, and nothing done, if it holds other."""
     for position in before.nulls:
         _encoded_and_verified(messages[position : position + 1], position)
     further = messages[before.count :]
     added = _encoded_and_verified(further, before.count)
-    with writing():
+    digests = [before.tail, *(bodies.chain(before.tail, added) if once else ())]
+    with _writing_once(once, "update", digests[-1:], id, turns) as written:
+        if written.done:
+            return True
         row = session_rows.locked(id, expected_version)
         if (row.tail.count, row.tail.digest) != (before.count, before.tail):
             return False
+        written.keep(id)
         _extend(row, before.count, further, added, turns)
     recent_lists.remember((current(), id), row.tail.digest, added, before)
     return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -93,20 +95,29 @@ def change(request: HttpRequest, id: UUID, given: schemas.Changed) -> HttpRespon
 
 
 @router.delete("/sessions/{uuid:id}", response={204: None, **PROBLEMS}, summary="Move to the trash")
-def delete(request: HttpRequest, id: UUID) -> HttpResponse:
-    store.delete(id)
+def delete(request: HttpRequest, id: UUID, once: str | None = Once) -> HttpResponse:
+    with _once(request, once) as before:
+        if not before.done:
+            store.delete(id)
+            before.keep(id)
     return HttpResponse(status=204)
 
 
 @router.post("/sessions/{uuid:id}/restore", response={204: None, **PROBLEMS}, summary="Take out of the trash")
-def restore(request: HttpRequest, id: UUID) -> HttpResponse:
-    store.restore(id)
+def restore(request: HttpRequest, id: UUID, once: str | None = Once) -> HttpResponse:
+    with _once(request, once) as before:
+        if not before.done:
+            store.restore(id)
+            before.keep(id)
     return HttpResponse(status=204)
 
 
 @router.post("/sessions/{uuid:id}/purge", response={204: None, **PROBLEMS}, summary="Remove from the trash for good")
-def purge(request: HttpRequest, id: UUID) -> HttpResponse:
-    store.purge(id)
+def purge(request: HttpRequest, id: UUID, once: str | None = Once) -> HttpResponse:
+    with _once(request, once) as before:
+        if not before.done:
+            store.purge(id)
+            before.keep(id)
     return HttpResponse(status=204)
 
 
@@ -153,16 +164,24 @@ def append(
 
 
 @router.put("/sessions/{uuid:id}/messages", response={200: schemas.Session, **WRITING}, summary="Replace all messages")
-def update(request: HttpRequest, id: UUID, given: schemas.AllMessages, if_match: str | None = IfMatch) -> HttpResponse:
-    store.update(id, given.messages, given.turns, expected_version=_version(if_match))
+def update(
+    request: HttpRequest,
+    id: UUID,
+    given: schemas.AllMessages,
+    if_match: str | None = IfMatch,
+    once: str | None = Once,
+) -> HttpResponse:
+    store.update(id, given.messages, given.turns, expected_version=_version(if_match), once=once)
     return session(request, id, messages=False)
 
 
 @router.post(
     "/sessions/{uuid:id}/truncate", response={200: schemas.Session, **WRITING}, summary="Keep the first messages"
 )
-def truncate(request: HttpRequest, id: UUID, given: schemas.Kept, if_match: str | None = IfMatch) -> HttpResponse:
-    store.truncate(id, given.count, given.turns, expected_version=_version(if_match))
+def truncate(
+    request: HttpRequest, id: UUID, given: schemas.Kept, if_match: str | None = IfMatch, once: str | None = Once
+) -> HttpResponse:
+    store.truncate(id, given.count, given.turns, expected_version=_version(if_match), once=once)
     return session(request, id, messages=False)
 
 
@@ -244,19 +263,29 @@ def tidy(request: HttpRequest, given: schemas.Written) -> HttpResponse:
 
 
 @router.post("/named", response={200: schemas.Opened, **WRITING}, summary="Open the session that an SDK names so")
-def open_named(request: HttpRequest, given: schemas.OpenNamed) -> HttpResponse:
+def open_named(request: HttpRequest, given: schemas.OpenNamed, once: str | None = Once) -> HttpResponse:
     link = None
     if of := given.link:
         link = ParentLink(_origin(of.parent), of.relation, of.fork_point, of.inferred, of.prefix_needed)
-    record, created = store.open_named(
-        _origin(given.name), given.project, given.messages, given.turns, agent=given.agent, link=link
-    )
-    return answer(request, {"session": schemas.session(record), "created": created})
+    name = _origin(given.name)
+    with _once(request, once) as before:
+        record, created = store.open_named(
+            name, given.project, given.messages, given.turns, agent=given.agent, link=link
+        )
+        if created and not before.done:
+            before.keep(record.id)
+    return answer(request, {"session": schemas.session(record), "created": created or before.done == record.id})
 
 
 @router.post("/named/fork", response={201: schemas.Session, **WRITING}, summary="Fork under an SDK's name")
-def fork_named(request: HttpRequest, given: schemas.ForkNamed) -> HttpResponse:
-    return _created(request, store.fork_named(_origin(given.name), given.parent, given.position))
+def fork_named(request: HttpRequest, given: schemas.ForkNamed, once: str | None = Once) -> HttpResponse:
+    with _once(request, once) as before:
+        if before.done:
+            (record,) = store.find_by_id_prefix(str(before.done), 1, with_messages=False) or _missing(before.done)
+        else:
+            record = store.fork_named(_origin(given.name), given.parent, given.position)
+            before.keep(record.id)
+    return _created(request, record)
 
 
 @router.put("/named/detail", response={204: None, **WRITING}, summary="Keep what an SDK's adapter wants to know")
@@ -300,6 +329,16 @@ def _created(request: HttpRequest, record: SessionRecord) -> HttpResponse:
 
 def _etag(record: SessionRecord) -> dict[str, str]:
     return {"ETag": f'"{record.version}"'}
+
+
+@contextmanager
+def _once(request: HttpRequest, key: str | None) -> Iterator[store.Before]:
+    """For what the store takes no key for. Without one it is done as often as it is asked for."""
+    if key is None:
+        yield store.Before(None, "")
+        return
+    with store.done_once(key, f"{request.method} {request.path}\n".encode() + request.body) as before:
+        yield before
 
 
 def _version(if_match: str | None) -> int | None:

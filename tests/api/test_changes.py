@@ -22,6 +22,7 @@ from sessions_app.actors import Role
 from sessions_app.api import streams
 from sessions_app.api.streams import Streams
 from sessions_app.errors import ChangesForgotten
+from sessions_app.http_store import HttpStore
 from sessions_app.models import Project
 from sessions_site.guard import Guard, Rules
 from sessions_site.workers import KeptThreads
@@ -251,7 +252,18 @@ def test_many_streams_leave_the_server_its_threads_and_end_when_it_stops(the_sto
             assert [await next_change(blocks) for blocks in followed] == [None] * 12
             return made.json()["id"], told, time.monotonic() - began
 
+    async def followed(url):
+        """By the store of a server, which is closed while it waits."""
+        async with HttpStore(url, headers["Authorization"].removeprefix("Bearer ")) as store:
+            watching = store.watch(await store.newest_change())
+            await store.create("shop", [])
+            assert (await anext(watching)).kind == "created"
+            waiting = asyncio.create_task(anext(watching, "ended"))
+            await asyncio.sleep(0.1)
+        return await asyncio.wait_for(waiting, WITHIN)
+
     with Server(command, Path(__file__).parents[2], settings) as server:
+        assert asyncio.run(followed(server.url)) == "ended"
         made, told, seconds = asyncio.run(scenario(server.url))
     assert told == [made] * 12
     assert seconds < 5  # where the server waits for them it is ten

@@ -19,7 +19,7 @@ import pytest
 from django.db import connections
 
 from sessions_app import store as sync_store
-from sessions_app.async_store import AsyncStore, open_store
+from sessions_app.async_store import WAITING, AsyncStore, open_store
 from sessions_app.errors import SessionNotFound, StoreError
 from tests.builders import a_message, a_session, database_url, environment, texts
 
@@ -171,7 +171,7 @@ class Opening:
             for name, function in vars(sync_store).items()
             if inspect.isfunction(function) and function.__module__ == sync_store.__name__ and not name.startswith("_")
         }
-        del functions["now"]
+        del functions["now"], functions["done_once"]
         assert len(functions) > 15
         for name, function in functions.items():
             method = getattr(AsyncStore, name)
@@ -228,6 +228,63 @@ class TheAsyncStore:
         found = the_store.get(session.id)
         assert sorted(map(int, texts(found))) == list(range(50))
         assert found.version == 51
+
+    def test_serves_200_tasks_at_once(self, the_store):
+        shared = a_session(the_store)
+
+        async def task(store, number):
+            own = await store.create("tasks", [a_message(str(number))])
+            for turn in range(3):
+                await store.append(own.id, [a_message(f"turn {turn}")], turns=turn)
+            await store.append(shared.id, [a_message(str(number))])
+            return texts(await store.get(own.id))
+
+        async def scenario():
+            async with open_store() as store:
+                return await asyncio.gather(*(task(store, number) for number in range(200)))
+
+        assert asyncio.run(scenario()) == [[str(n), "turn 0", "turn 1", "turn 2"] for n in range(200)]
+        found = the_store.get(shared.id)
+        assert sorted(map(int, texts(found))) == list(range(200))
+        assert found.version == 201
+        storage.check()
+
+    def test_hands_a_bounded_number_of_calls_to_its_threads(self, the_store, either_database):
+        """However many wait for the database: the others stay with their callers, and can still be given up."""
+        session = a_session(the_store)
+        handed = []
+
+        async def scenario(let_go):
+            loop = asyncio.get_running_loop()
+            async with open_store() as store:
+                hand, now = loop.run_in_executor, 0
+
+                def counting(*given):
+                    nonlocal now
+                    call = hand(*given)
+                    now += 1
+                    handed.append(now)
+                    call.add_done_callback(done)
+                    return call
+
+                def done(call):
+                    nonlocal now
+                    now -= 1
+
+                loop.run_in_executor = counting
+                tasks = [asyncio.create_task(store.append(session.id, [a_message(str(n))])) for n in range(200)]
+                await asyncio.sleep(0.3)
+                assert now == WAITING
+                for task in tasks[150:]:
+                    task.cancel()
+                let_go()
+                await asyncio.gather(*tasks[:150])
+
+        with locked(either_database, session.id) as let_go:
+            asyncio.run(scenario(let_go))
+        assert max(handed) == WAITING
+        assert len(handed) == 150 + 1  # and the close
+        assert sorted(map(int, texts(the_store.get(session.id)))) == list(range(150))
 
     def test_leaves_no_thread_behind(self, the_store):
         before = set(threading.enumerate())
@@ -300,12 +357,22 @@ class Closing:
 
         async def scenario():
             async with open_store() as store:
-                tasks = [asyncio.create_task(store.append(session.id, [a_message(str(n))])) for n in range(10)]
+                tasks = [asyncio.create_task(store.append(session.id, [a_message(str(n))])) for n in range(200)]
                 await asyncio.sleep(0)
+            assert [task.done() for task in tasks] == [True] * 200
             await asyncio.gather(*tasks)
 
         asyncio.run(scenario())
-        assert sorted(map(int, texts(the_store.get(session.id)))) == list(range(10))
+        assert sorted(map(int, texts(the_store.get(session.id)))) == list(range(200))
+
+    def test_ends_who_watches(self, the_store):
+        async def scenario():
+            async with open_store() as store:
+                watching = asyncio.create_task(anext(store.watch(await store.newest_change()), "ended"))
+                await asyncio.sleep(0.05)
+            return await asyncio.wait_for(watching, 5)
+
+        assert asyncio.run(scenario()) == "ended"
 
     def test_ends_the_use(self, the_store):
         async def scenario():

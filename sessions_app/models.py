@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from sessions_app.projection import Kind
 from sessions_app.querysets import ProjectQuerySet, SessionQuerySet
@@ -112,6 +113,11 @@ class Session(models.Model):
         self._parent_hidden = hidden
         if hidden:
             self.parent = self.relation = self.fork_point = None
+
+    @cached_property
+    def tag_names(self) -> list[str]:
+        """Sorted; without a question after prefetch_related("tags")."""
+        return sorted(tag.name for tag in self.tags.all())
 
     @property
     def own_message_count(self) -> int:

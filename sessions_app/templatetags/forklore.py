@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from django import template
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -56,12 +58,16 @@ STATES = {  # icon, word, and what it means
 }
 
 
-@register.inclusion_tag("fragments/state.html")
-def state(session: Session) -> dict[str, str]:
+@register.filter
+def state(session: Session) -> SafeString:
     """How it stands with a session's agent, told from its last write."""
-    name = formats.status(session.updated_at, timezone.now())
+    return _drawn_state(formats.status(session.updated_at, timezone.now()))
+
+
+@cache
+def _drawn_state(name: str) -> SafeString:
     icon, word, meaning = STATES[name]
-    return {"name": name, "icon": icon, "word": word, "meaning": meaning}
+    return render_to_string("fragments/state.html", {"name": name, "icon": icon, "word": word, "meaning": meaning})
 
 
 @register.filter

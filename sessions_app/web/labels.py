@@ -53,7 +53,6 @@ def label(request: HttpRequest, id: UUID) -> HttpResponse:
     session.refresh_from_db()
     context = {
         "session": session,
-        "tags": sorted(session.tags.values_list("name", flat=True)),
         "focus": "pin" if wish == "pin" else "tag",
         "error": error,
         "wanted": form.cleaned_data[wish] if error else "",

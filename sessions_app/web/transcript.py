@@ -169,7 +169,6 @@ def _head_context(shown_session: Session, context: dict[str, Any], target: int |
         "subagents": subagents[:CHILDREN],
         "subagent_count": subagents.count(),
         "place_of_title": "head",
-        "tags": sorted(shown_session.tags.values_list("name", flat=True)),
         "resume": _resume_command(shown_session),
     }
 

@@ -120,7 +120,7 @@ class AReader:
     def test_of_none_is_where_it_was(self, the_store):
         since = newest(the_store)
         a_session(the_store, "one")
-        settled()
+        storage.settled()
         assert the_store.changes_until(since, 0) == ([], since)
 
     @storage.NO_HTTP  # who asks there is who holds the token: tests/api/test_changes.py

@@ -28,7 +28,8 @@ from sessions_site.guard import Guard, Rules
 from sessions_site.workers import KeptThreads
 from tests.builders import a_session, environment
 from tests.servers import Server
-from tests.store.test_changes import newest, settled
+from tests.store.storage import settled
+from tests.store.test_changes import newest
 from tests.streaming import Streaming
 from tests.web.conftest import Visitor
 

@@ -187,9 +187,6 @@ class AsyncStore:
     async def get_messages(self, id: UUID, start: int = 0, stop: int | None = None) -> list[Message]:
         return await self._read("get_messages", id, start, stop)
 
-    async def prompts_around(self, id: UUID, position: int, count: int) -> tuple[list[tuple[int, str]], int]:
-        return await self._read("prompts_around", id, position, count)
-
     async def prompt_positions(self, id: UUID) -> list[int]:
         return await self._read("prompt_positions", id)
 

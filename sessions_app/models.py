@@ -95,7 +95,8 @@ class Session(models.Model):
                 "size_bytes",
                 name="session_of_project",
             ),
-            models.Index(models.F("updated_at").desc(), "id", name="session_newest"),
+            # So are project and trash here, by which a viewer of few projects passes over the sessions of the others.
+            models.Index(models.F("updated_at").desc(), "id", "project", "trashed_at", name="session_newest"),
             models.Index("trashed_at", condition=models.Q(trashed_at__isnull=False), name="session_trashed"),
             models.Index("pinned_at", condition=models.Q(pinned_at__isnull=False), name="session_pinned"),
         ]

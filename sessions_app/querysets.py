@@ -104,6 +104,15 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """What follows a row of newest_first(): the next page by key, steady while rows arrive above."""
         return self.filter(Q(updated_at__lt=updated_at) | Q(updated_at=updated_at, id__gt=id))
 
+    def next_older(self, session: Session) -> Session | None:
+        """What follows a session in newest_first()."""
+        return self.older_than(session.updated_at, session.pk).newest_first().first()
+
+    def next_newer(self, session: Session) -> Session | None:
+        """What stands before a session in newest_first()."""
+        before = Q(updated_at__gt=session.updated_at) | Q(updated_at=session.updated_at, id__lt=session.pk)
+        return self.filter(before).order_by("updated_at", "-id").first()
+
     def with_id_prefix(self, prefix: str) -> SessionQuerySet:
         """Sessions whose id starts with the hex digits; hyphens and case do not matter; none if it is no hex.
 

@@ -425,23 +425,7 @@ def prompts(id: UUID, start: int = 0, stop: int | None = None) -> list[tuple[int
         row = _live_row(id)
         stop = row.tail.count if stop is None else stop
         found = piece_table.prompts(piece_table.pieces(id, row.tail.count, start, stop), start, stop)
-    return [_prompt(*each) for each in found]
-
-
-def prompts_around(id: UUID, position: int, count: int) -> tuple[list[tuple[int, str]], int]:
-    """At most `count` prompts around a position, as prompts() gives them, and how many stand before the first.
-
-    Raises SessionNotFound, and ValueError for a negative position.
-    """
-    _check_window(position, None)
-    with snapshot():
-        row = _live_row(id)
-        found, before = piece_table.prompts_around(piece_table.pieces(id, row.tail.count), position, count)
-    return [_prompt(*each) for each in found], before
-
-
-def _prompt(position: int, body: str) -> tuple[int, str]:
-    return position, (prompt_text(bodies.decode(body)) or "")[:PROMPT_LENGTH]
+    return [(position, (prompt_text(bodies.decode(body)) or "")[:PROMPT_LENGTH]) for position, body in found]
 
 
 def list_by_project(project: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:

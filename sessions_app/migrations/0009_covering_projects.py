@@ -26,4 +26,18 @@ class Migration(migrations.Migration):
                 name="session_of_project",
             ),
         ),
+        migrations.RemoveIndex(
+            model_name="session",
+            name="session_newest",
+        ),
+        migrations.AddIndex(
+            model_name="session",
+            index=models.Index(
+                models.OrderBy(models.F("updated_at"), descending=True),
+                models.F("id"),
+                models.F("project"),
+                models.F("trashed_at"),
+                name="session_newest",
+            ),
+        ),
     ]

@@ -6,11 +6,14 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 
-from sessions_app import store
+from sessions_app import bodies, piece_table
 from sessions_app.models import Session
+from sessions_app.projection import prompt_text
+from sessions_app.session_rows import snapshot
 from sessions_app.web.rendering.text import visible
 
 LENGTH = 200  # prompts
+WORDS_LENGTH = 200  # characters of each
 FORKS_LIMIT = 2000  # forks that are counted
 
 
@@ -31,9 +34,9 @@ class Outline:
 
 
 def outline(session: Session, position: int) -> Outline:
-    """The prompts around a position. Raises SessionNotFound."""
+    """The prompts around a position."""
     total = session.prompt_count
-    found, before = store.prompts_around(session.id, position, LENGTH + 1)  # one more, to see where the last turn ends
+    found, before = _read(session, position, LENGTH + 1)  # one more, to see where the last turn ends
     if before + len(found) >= total:
         end = session.message_count
         before, found = before + max(0, len(found) - LENGTH), found[-LENGTH:]
@@ -47,6 +50,13 @@ def outline(session: Session, position: int) -> Outline:
         Prompt(place, visible(words), forks[index], index == current) for index, (place, words) in enumerate(found)
     ]
     return Outline(shown, total, before, max(0, total - before - len(shown)))
+
+
+def _read(session: Session, position: int, count: int) -> tuple[list[tuple[int, str]], int]:
+    with snapshot():
+        of = piece_table.pieces(session.id, session.message_count)
+        found, before = piece_table.prompts_around(of, position, count)
+    return [(at, (prompt_text(bodies.decode(body)) or "")[:WORDS_LENGTH]) for at, body in found], before
 
 
 def _forks_by_prompt(session: Session, places: list[int], end: int) -> Counter[int]:

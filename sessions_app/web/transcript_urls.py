@@ -6,6 +6,8 @@ from sessions_app.web import find, lineage, transcript, transcript_parts
 
 urlpatterns = [
     path("<uuid:id>/", transcript.session, name="session"),
+    path("<uuid:id>/older/", transcript.beside, {"side": "older"}, name="older"),
+    path("<uuid:id>/newer/", transcript.beside, {"side": "newer"}, name="newer"),
     path("<uuid:id>/find/", find.find, name="find"),
     path("<uuid:id>/m/<int:position>/", transcript.message, name="message"),
     path("<uuid:id>/m/<int:position>/raw/", transcript_parts.raw, name="raw"),

@@ -16,9 +16,28 @@ export function marksOf(position) {
   return [...(item?.querySelectorAll("mark") ?? [])].filter((mark) => owner(mark) === String(position));
 }
 
-function highlight(message) {
+function highlight(...messages) {
   document.querySelectorAll(".message[data-target]").forEach((each) => each.removeAttribute("data-target"));
-  message.toggleAttribute("data-target", true);
+  messages.forEach((message) => message.toggleAttribute("data-target", true));
+}
+
+function positionOf(message) {
+  return Number(message.id.slice(1));
+}
+
+// The messages of this page whose first positions are within a range.
+function between(first, last) {
+  return [...stream().querySelectorAll(".message")].filter((each) => positionOf(each) >= first && positionOf(each) <= last);
+}
+
+// Several messages as one link: …/m/41/#m41-45.
+function showRange() {
+  const [, first, last] = /^#m(\d+)-(\d+)$/.exec(location.hash) ?? [];
+  const messages = first ? between(Number(first), Number(last)) : [];
+  if (!messages.length) return false;
+  highlight(...messages);
+  arrive(messages[0]);
+  return true;
 }
 
 // Messages near to the one that comes into view are drawn for the first time then, and push it away; hence again.
@@ -100,7 +119,7 @@ customElements.define("transcript-stream", class extends HTMLElement {
     this.addEventListener("click", (event) => this.follow(event));
     redrawDays(this);
     const target = document.getElementById(`m${this.dataset.target}`);
-    if (target && !location.hash) arrive(target.closest(".message"), marksOf(this.dataset.target));
+    if (!showRange() && target && !location.hash) arrive(target.closest(".message"), marksOf(this.dataset.target));
   }
 
   disconnectedCallback() {
@@ -110,10 +129,15 @@ customElements.define("transcript-stream", class extends HTMLElement {
   // The number of a message is its address: no new page, for it is here already.
   follow(event) {
     const link = event.target.closest(".at");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!link || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    history.replaceState(null, "", link.href);
-    highlight(link.closest(".message"));
+    const here = positionOf(link.closest(".message"));
+    const from = event.shiftKey && stream().querySelector(".message[data-target]");
+    const [first, last] = from ? [positionOf(from), here].sort((one, other) => one - other) : [here, here];
+    const address = stream().querySelector(`#m${first} .at`)?.href ?? link.href;
+    history.replaceState(null, "", first < last ? `${address}#m${first}-${last}` : link.href);
+    highlight(...between(first, last));
+    if (first < last) announce(`Messages ${first} to ${last} are in the address`);
   }
 
   remember(link) {

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import accessibility
+from tests.builders import a_session
 
 TOP = "document.getElementById('m{}').getBoundingClientRect().top"
 
@@ -228,3 +229,32 @@ class TheHead:
         page.wait_for_url("**mode=focused**")
         expect(page.get_by_role("link", name="Focused")).to_have_attribute("aria-current", "true")
         expect(page.locator(".message")).to_have_count(50)
+
+
+class ARange:
+    def test_of_messages_is_one_link(self, desktop, site):
+        session = a_session(site.store, *[f"message {number}" for number in range(9)])
+        desktop.goto(f"/sessions/{session.id}/")
+        desktop.get_by_role("link", name="#5", exact=True).click()
+        desktop.get_by_role("link", name="#3", exact=True).click(modifiers=["Shift"])
+
+        expect(desktop).to_have_url(re.compile(f"/sessions/{session.id}/m/3/#m3-5$"))
+        expect(desktop.locator(".message[data-target]")).to_have_count(3)
+
+        desktop.reload()
+        expect(desktop.locator(".message[data-target]")).to_have_count(3)
+        expect(desktop.locator("#m3")).to_be_in_viewport()
+
+    def test_that_is_not_on_the_page_marks_nothing(self, desktop, site):
+        session = a_session(site.store, "one", "two")
+        desktop.goto(f"/sessions/{session.id}/#m40-50")
+        expect(desktop.locator(".message")).to_have_count(2)
+        expect(desktop.locator(".message[data-target]")).to_have_count(0)
+
+    def test_is_walked_from_session_to_session_by_key(self, desktop, site):
+        first, second = (a_session(site.store, name) for name in ("first", "second"))
+        desktop.goto(f"/sessions/{second.id}/")
+        desktop.keyboard.press("]")
+        expect(desktop).to_have_url(re.compile(f"/sessions/{first.id}/$"))
+        desktop.keyboard.press("[")
+        expect(desktop).to_have_url(re.compile(f"/sessions/{second.id}/$"))

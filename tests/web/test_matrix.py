@@ -113,6 +113,8 @@ TABLE: dict[str, tuple[Ask, ...]] = {
         writes("/sessions/{id}/purge/", Role.MAINTAINER, "trashed"),
     ),
     "sessions/<uuid:id>/": reads("/sessions/{id}/", "/sessions/{id}/?mode=focused"),
+    "sessions/<uuid:id>/older/": reads("/sessions/{id}/older/"),
+    "sessions/<uuid:id>/newer/": reads("/sessions/{id}/newer/"),
     "sessions/<uuid:id>/find/": reads("/sessions/{id}/find/?q={word}"),
     "sessions/<uuid:id>/m/<int:position>/": reads("/sessions/{id}/m/0/"),
     "sessions/<uuid:id>/m/<int:position>/raw/": reads("/sessions/{id}/m/0/raw/"),

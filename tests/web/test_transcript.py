@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -434,3 +435,25 @@ class ASessionThatIsGone:
         assert page(answer).one("main").one("form", method="post")["action"] == f"/sessions/{long.id}/restore/"
         assert visitor.post(f"/sessions/{long.id}/fork/", {"position": "1"}).status_code == 404
         assert visitor.get(f"/sessions/{long.id}/m/0/raw/").status_code == 404
+
+
+class Neighbours:
+    def test_are_those_of_the_list_of_the_project(self, visitor, the_store, clock):
+        made = []
+        for ago in (50, 40, 30, 20):
+            clock(timedelta(minutes=ago))
+            made.append(a_session(the_store, str(ago), project="elsewhere" if ago == 30 else "demo"))
+        clock(timedelta(minutes=10))
+        hidden = a_session(the_store, "archived")
+        the_store.archive(hidden.id)
+        oldest, older, _, newest = made
+
+        def beside(session, side):
+            return visitor.get(f"/sessions/{session.id}/{side}/")["Location"]
+
+        assert beside(newest, "older") == f"/sessions/{older.id}/"
+        assert beside(older, "newer") == f"/sessions/{newest.id}/"
+        assert beside(older, "older") == f"/sessions/{oldest.id}/"
+        assert beside(newest, "newer") == f"/sessions/{newest.id}/"
+        assert "There is no newer session in this project." in visitor.get(f"/sessions/{newest.id}/").text
+        assert visitor.get(f"/sessions/{uuid4()}/older/").status_code == 404

@@ -85,6 +85,10 @@ class SessionPurged(StoreError):
     """A transcript whose session was removed for good is not imported again."""
 
 
+class BrokenBundle(StoreError):
+    """A file that is no bundle, or not a whole one."""
+
+
 class ChangesForgotten(StoreError):
     """Of the changes after a number not all are known any more; whoever follows them reads anew what it needs."""
 

@@ -10,7 +10,11 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from sessions_app import errors
-from sessions_app.api import wire
+from sessions_app.api import schemas, wire
+
+# What an operation may answer besides, for the description.
+PROBLEMS = dict.fromkeys((400, 403, 404, 422), schemas.Problem)
+WRITING = {**PROBLEMS, 409: schemas.Problem, 412: schemas.Problem, 413: schemas.Problem}
 
 _STATUSES: dict[type[Exception], int] = {
     errors.SessionNotFound: 404,

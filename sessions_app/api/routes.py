@@ -14,19 +14,19 @@ from ninja import Header, Query, Router
 from ninja.errors import HttpError
 
 from sessions_app import store
-from sessions_app.api import schemas
+from sessions_app.api import files, reading, schemas
+from sessions_app.api.problems import PROBLEMS, WRITING
 from sessions_app.api.wire import answer
 from sessions_app.models import Project
 from sessions_app.records import Origin, ParentLink, SessionRecord
 from sessions_app.search.indexed import Distinct
 
 router = Router()
+router.add_router("", reading.router)
+router.add_router("", files.router)
 
 MOST = 1000  # sessions, hits and names in one answer
 LARGEST = 2**63 - 1  # of a number of a change
-PROBLEMS = dict.fromkeys((400, 403, 404, 422), schemas.Problem)
-WRITING = {**PROBLEMS, 409: schemas.Problem, 412: schemas.Problem, 413: schemas.Problem}
-
 Limit = Query(20, ge=0, le=MOST)
 IfMatch = Header(None, alias="If-Match", description='The ETag that the session is to have, such as `"4"`.')
 Once = Header(

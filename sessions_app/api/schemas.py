@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import AfterValidator, AwareDatetime, WithJsonSchema
 
+from sessions_app.projection import PartKind
 from sessions_app.records import ChangeKind, Relation, Role, SearchHit, SessionRecord, TitleSource
 
 # Checked by the store, which names the position of the one that is none; a schema would read every message twice.
@@ -83,6 +84,58 @@ class Change(Schema):
 class Changes(Schema):
     changes: list[Change]
     until: int = Field(description="To ask with next; it also passes by what the token may not see.")
+
+
+class Imported(Schema):
+    sessions: int
+    messages: int
+    new: int = Field(description="Of the sessions; the others were there already.")
+
+
+class Part(Schema):
+    """One block of a message, as it was understood."""
+
+    kind: PartKind
+    text: str
+    tool_name: str
+    tool_id: str = Field(description="Pairs a call with its result.")
+    arguments: Any
+    is_error: bool | None
+    media_type: str = Field(description="Of an image, whose data is in the message itself.")
+    data: Any = Field(description="What is in no known shape.")
+
+
+class Shown(Schema):
+    position: int
+    role: Role
+    timestamp: datetime | None
+    model: str
+    parts: list[Part]
+
+
+class Transcript(Schema):
+    shown: list[Shown]
+    next: int | None = Field(description="Where the next window starts; null after the last.")
+    message_count: int
+
+
+class Relative(Schema):
+    id: UUID
+    parent_id: UUID | None
+    relation: Relation | None
+    fork_point: int | None
+    title: str
+    project: str
+    message_count: int
+    created_at: datetime
+    updated_at: datetime
+    trashed: bool
+
+
+class Lineage(Schema):
+    root: UUID
+    count: int = Field(description="Sessions of the whole tree.")
+    sessions: list[Relative] = Field(description="Each after its parent.")
 
 
 class Project(Schema):

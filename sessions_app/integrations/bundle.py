@@ -10,22 +10,18 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, get_args
 from uuid import UUID
 
 from sessions_app import bodies, store
-from sessions_app.errors import StoreError
+from sessions_app.errors import BrokenBundle
 from sessions_app.models import Session
-from sessions_app.records import Message, SessionRecord
+from sessions_app.records import Message, Relation, SessionRecord, TitleSource
 
 FORMAT = "forklore-bundle"
 VERSION = 1
 WINDOW = 500  # messages read at once
 PLAIN, SPELLED = "message", "spelled"  # the second where JSON cannot tell surrogates from what they make (bodies.py)
-
-
-class BrokenBundle(StoreError):
-    """A file that is no bundle, or not a whole one."""
 
 
 @dataclass(slots=True)
@@ -74,7 +70,8 @@ def lineage_of(id: UUID) -> list[UUID]:
 def bring_in(file: BinaryIO) -> Outcome:
     """Write what is not there yet; a session that is there with the same messages stays as it is.
 
-    Raises BrokenBundle before anything is written, and SessionExists for an id with other messages.
+    Raises BrokenBundle, for a file that was cut or changed before anything is written; SessionExists for an id with
+    other messages; and what `put` raises.
     """
     _check(file)
     outcome = Outcome()
@@ -82,7 +79,7 @@ def bring_in(file: BinaryIO) -> Outcome:
         record = _record(facts, messages)
         outcome.sessions += 1
         outcome.messages += len(messages)
-        if store.put(record, agent=facts["agent"]):
+        if store.put(record, agent=facts.get("agent") or ""):
             outcome.new += 1
             _label(record.id, facts)
     return outcome
@@ -153,11 +150,22 @@ def _sessions(file: BinaryIO) -> Iterator[tuple[dict[str, Any], list[Message]]]:
     for number, line in enumerate(file, 2):
         value = _value(line, number)
         if PLAIN in value or SPELLED in value:
-            messages.append(value[PLAIN] if PLAIN in value else bodies.unspell(value[SPELLED]))
+            messages.append(value[PLAIN] if PLAIN in value else _unspelled(value[SPELLED], number))
             continue
         if facts is not None:
             yield facts, messages
-        facts, messages = value.get("session"), []
+        elif messages:
+            raise BrokenBundle("The bundle has messages that are of no session.")
+        if not isinstance(facts := value.get("session"), dict) and "end" not in value:
+            raise BrokenBundle(f"Line {number} of the bundle is neither a session nor a message.")
+        messages = []
+
+
+def _unspelled(value: Any, number: int) -> Any:
+    try:
+        return bodies.unspell(value)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BrokenBundle(f"Line {number} of the bundle is no message.") from error
 
 
 def _value(line: bytes, number: int) -> dict[str, Any]:
@@ -172,9 +180,25 @@ def _value(line: bytes, number: int) -> dict[str, Any]:
 
 def _record(facts: dict[str, Any], messages: list[Message]) -> SessionRecord:
     try:
+        for name, kind in _KINDS.items():
+            if not isinstance(facts.get(name), kind):
+                raise TypeError(name)
+        if facts["relation"] not in (None, *get_args(Relation)) or facts["title_source"] not in get_args(TitleSource):
+            raise ValueError("relation or title_source")
         return SessionRecord.from_facts({**facts, "message_count": len(messages)}, messages)
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenBundle(f"A session of the bundle lacks what it needs: {error}.") from None
+
+
+_TEXT = (str,)
+_NUMBER = (int,)
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("id", "project", "created_at", "updated_at", "title", "title_source"), _TEXT),
+    **dict.fromkeys(("turns", "version"), _NUMBER),
+    **dict.fromkeys(("parent_id", "relation", "agent"), (str, type(None))),
+    "fork_point": (int, type(None)),
+    "tags": (list, type(None)),
+}
 
 
 def _label(id: UUID, facts: dict[str, Any]) -> None:

@@ -22,6 +22,12 @@ EXAMPLES = 300 if os.environ.get("FORKLORE_LONG") == "1" else 3
 CHECKS = [not_a_server_error, response_schema_conformance, status_code_conformance]
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    """A bundle, to the one who makes requests, is any text."""
+    return str(value).encode("utf-8", "replace")
+
+
 @pytest.fixture
 def headers(the_store):
     a_session(the_store, "hay", "needle")

@@ -161,6 +161,14 @@ TABLE: dict[str, tuple[Ask, ...]] = {
         *reads("/api/v1/sessions/{id}/find?q={word}"),
         api("post", "sessions/{id}/find", Role.VIEWER, query="shared"),
     ),
+    "api/v1/sessions/<uuidstr:id>/transcript": reads("/api/v1/sessions/{id}/transcript"),
+    "api/v1/sessions/<uuidstr:id>/lineage": reads("/api/v1/sessions/{id}/lineage"),
+    "api/v1/export": reads(
+        "/api/v1/export?session={id}",
+        "/api/v1/export?session={id}&lineage=true&format=markdown",
+        "/api/v1/export?project={project}&format=html",
+    ),
+    "api/v1/import": (of_nobodys("post", "import"),),
     "api/v1/sessions/<uuidstr:id>/prompts": reads("/api/v1/sessions/{id}/prompts"),
 }
 ASKS = [ask for row in TABLE.values() for ask in row]
@@ -245,7 +253,7 @@ def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tupl
     else:
         given = getattr(person, ask.method)(put(ask, about), dict(ask.data), **options)
     key = about.trashed if ask.of == "trashed" else about.live
-    text = given.content.decode("latin-1")
+    text = given.getvalue().decode("latin-1")
     for name in (str(key), key.hex[:8], about.project, about.word):
         text = text.replace(name, "…")
     return given.status_code, re.sub(

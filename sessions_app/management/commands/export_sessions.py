@@ -1,10 +1,10 @@
-"""Writes sessions into a bundle."""
+"""Writes sessions into a bundle, or as a document to be read."""
 
 import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 
 from django.core.management import BaseCommand, CommandError
@@ -13,16 +13,18 @@ from sessions_app import store
 from sessions_app.errors import StoreError
 from sessions_app.integrations import bundle
 from sessions_app.models import Session
+from sessions_app.web.rendering import documents
 
 
 class Command(BaseCommand):
-    help = "Write sessions into a bundle that import_bundle brings back as they were; - writes to standard output"
+    help = "Write sessions into a bundle that import_bundle brings back as they were, or as a document to be read"
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", help="a new file; - for standard output")
         parser.add_argument("ids", nargs="*", metavar="ID", help="sessions, by their ids or the beginnings of them")
         parser.add_argument("--project", help="all sessions of a project")
+        parser.add_argument("--format", choices=["bundle", "markdown", "html"], default="bundle")
         parser.add_argument("--lineage", action="store_true", help="with all of their ancestors and forks")
 
     def handle(self, *args: Any, file: str, ids: list[str], **options: Any) -> None:
@@ -35,20 +37,33 @@ class Command(BaseCommand):
                 chosen = [id for each in chosen for id in bundle.lineage_of(each)]
             if not chosen:
                 raise CommandError("Name sessions to export, or a --project that has some.")
-            outcome = bundle.export(chosen, sys.stdout) if file == "-" else _export_to(Path(file), chosen)
+            outcome = (
+                _write(chosen, options["format"], sys.stdout)
+                if file == "-"
+                else _export_to(Path(file), chosen, options["format"])
+            )
         except StoreError as error:
             raise CommandError(str(error)) from error
         self.stderr.write(f"{outcome.sessions:,} sessions with {outcome.messages:,} messages.")
 
 
-def _export_to(path: Path, ids: list[UUID]) -> bundle.Outcome:
+def _write(ids: list[UUID], format: str, file: TextIO) -> bundle.Outcome:
+    if format == "bundle":
+        return bundle.export(ids, file)
+    ids = list(dict.fromkeys(ids))
+    file.writelines(documents.document(ids, "html" if format == "html" else "markdown"))
+    counts = Session.objects.visible().filter(pk__in=ids).values_list("message_count", flat=True)
+    return bundle.Outcome(len(ids), sum(counts))
+
+
+def _export_to(path: Path, ids: list[UUID], format: str) -> bundle.Outcome:
     """A whole file or none: written beside its place, and put there in the end."""
     if path.exists():
         raise CommandError(f"{path} is there already.")
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            outcome = bundle.export(ids, file)
+        with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            outcome = _write(ids, format, file)
             file.flush()
             os.fsync(file.fileno())
         os.link(aside, path)  # unlike a rename it never replaces another file

@@ -28,7 +28,9 @@ router.add_router("", files.router)
 MOST = 1000  # sessions, hits and names in one answer
 LARGEST = 2**63 - 1  # of a number of a change
 Limit = Query(20, ge=0, le=MOST)
-IfMatch = Header(None, alias="If-Match", description='The ETag that the session is to have, such as `"4"`.')
+IfMatch = Header(
+    None, alias="If-Match", description='The ETag that the session is to have, such as "4" with its quotes.'
+)
 Once = Header(
     None,
     alias="Idempotency-Key",

@@ -29,7 +29,7 @@ api = NinjaAPI(
     version=sessions_app.__version__,
     description=DESCRIPTION,
     parser=ExactParser(),
-    docs_url=None,  # its page loads what our policy forbids; ours is in web/api_docs.py
+    docs_url=None,  # its page loads what our policy forbids; ours is web/api_docs.py
     auth=has_token,
     urls_namespace="api",
 )

@@ -5,6 +5,7 @@ from django.urls import include, path, register_converter
 from sessions_app.web import (
     account,
     actions,
+    api_docs,
     enter,
     health,
     imports,
@@ -45,6 +46,7 @@ urlpatterns = [
     path("settings/people/<int:id>/", people.person, name="person"),
     path("settings/roles/", people.defaults, name="roles"),
     path("settings/audit/", settings_pages.audit, name="audit"),
+    path("api/", api_docs.docs, name="api"),
     path("healthz", health.healthz, name="healthz"),
     path("sessions/<uuid:id>/title/", actions.title, name="title"),
     path("sessions/<uuid:id>/label/", labels.label, name="label"),

@@ -103,6 +103,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     ),
     "settings/roles/": (Ask("/settings/roles/", takes="all"), Ask("/settings/roles/", "post", takes="all")),
     "settings/audit/": (Ask("/settings/audit/", takes="all"),),
+    "api/": (Ask("/api/", takes="anybody"),),
     "healthz": (Ask("/healthz", takes="nothing"),),
     "sessions/<uuid:id>/title/": (*reads("/sessions/{id}/title/"), writes("/sessions/{id}/title/", title="new")),
     "sessions/<uuid:id>/label/": (writes("/sessions/{id}/label/", pin="1"),),

@@ -7,6 +7,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import uvicorn
 
@@ -51,6 +52,15 @@ def launch_link(url: str, code: str) -> str:
 
 def serve(application: str, listener: socket.socket, when_ready: Callable[[], None]) -> None:
     """Answer requests until SIGINT or SIGTERM; open pages have ten seconds to finish."""
+    _server(application, when_ready).run(sockets=[listener])
+
+
+async def serve_within(application: Any, listener: socket.socket, when_ready: Callable[[], None]) -> None:
+    """The same for an ASGI application that was made in this event loop."""
+    await _server(application, when_ready).serve(sockets=[listener])
+
+
+def _server(application: Any, when_ready: Callable[[], None]) -> "_Server":
     config = uvicorn.Config(
         application,
         lifespan="off",
@@ -63,7 +73,7 @@ def serve(application: str, listener: socket.socket, when_ready: Callable[[], No
         ws_ping_timeout=20.0,
         timeout_graceful_shutdown=10,  # seconds; without it open WebSockets keep the server from stopping
     )
-    _Server(config, when_ready).run(sockets=[listener])
+    return _Server(config, when_ready)
 
 
 class _Server(uvicorn.Server):

@@ -2,13 +2,24 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
+import httpx
+import httpx2
 import mcp
 import pytest
+from django.contrib.auth.models import User
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
 
+from sessions_app.access import roles, tokens
+from sessions_app.actors import Role
 from sessions_app.integrations.mcp import server
+from sessions_app.models import Project
 from tests.builders import a_message, a_session, environment
+from tests.servers import Server
+
+CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -75,6 +86,74 @@ class Tools:
         text, failed = ask(name, **arguments)
         assert failed
         assert says in text
+
+
+@pytest.fixture
+def served(the_store, either_database, tmp_path):
+    """The address of the command's server."""
+    settings = environment(
+        either_database, FORKLORE_DATA=str(tmp_path), DJANGO_SETTINGS_MODULE="sessions_site.settings"
+    )
+    command = [sys.executable, "manage.py", "mcp", "--http", "--port", "0", "--write"]
+    with Server(command, CHECKOUT, settings) as server:
+        yield server.url
+
+
+def over_http(url, token, name, **arguments):
+    """Call a tool with a token; its text, and whether it failed."""
+
+    async def within():
+        headers = {"Authorization": f"Bearer {token}"}
+        async with (
+            httpx2.AsyncClient(headers=headers) as http,
+            mcp.Client(streamable_http_client(url, http_client=http)) as client,
+        ):
+            answer = await client.call_tool(name, arguments)
+            return "".join(part.text for part in answer.content), bool(answer.is_error)
+
+    return asyncio.run(within())
+
+
+class OverHttp:
+    def test_each_token_finds_what_it_may_see(self, the_store, served):
+        seen, hidden = (
+            a_session(the_store, "the cart", project="open"),
+            a_session(the_store, "the cart", project="closed"),
+        )
+        ada = User.objects.create(username="ada")
+        roles.grant(ada.pk, Project.objects.get(name="open").pk, Role.VIEWER)
+        mine, hers = tokens.create("mine"), tokens.create("hers", user_id=ada.pk)
+
+        everything, _ = over_http(served, mine, "search_sessions", query="CART")
+        found, _ = over_http(served, hers, "search_sessions", query="CART")
+        opened = over_http(served, hers, "open_session", id=str(hidden.id))
+        refused = over_http(served, hers, "fork_session", id=str(seen.id), position=1)
+        forked = over_http(served, mine, "fork_session", id=str(seen.id), position=1)
+
+        assert [str(each.id) in everything for each in (seen, hidden)] == [True, True]
+        assert [str(each.id) in found for each in (seen, hidden)] == [True, False]
+        assert opened[0].endswith(f"There is no session {hidden.id}.")
+        assert (opened[1], refused[1], forked[1]) == (True, True, False)
+        assert "You may not write" in refused[0]
+        assert len(the_store.list_by_project("open", 9)) == 2
+
+    def test_nobody_and_no_other_site_is_let_in(self, the_store, served):
+        token = tokens.create("agent")
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+        ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+        def status(**more):
+            return httpx.post(served, json=ask, headers={**headers, **more}).status_code
+
+        assert status(Authorization="Bearer x") == status(Authorization="") == 401
+        assert status(Origin="http://evil") == 403
+        assert status(Host="evil:80") == 421
+        assert httpx.get(served, headers=headers).status_code == 405
+        assert httpx.post(served + "/other", json=ask, headers=headers).status_code == 404
+        assert httpx.post(served, content=b" " * 2**20 + b"{}", headers=headers).status_code == 413
+        before = status()
+        tokens.revoke("agent")
+        assert (before != 401, status()) == (True, 401)
 
 
 def test_the_command_serves_on_standard_input(the_store, either_database):

@@ -1,4 +1,4 @@
-"""Random programs against a simple model in memory: whatever is called in whatever order, both agree.
+"""Random programs against a simple model in memory: whatever is called in whatever order, through each door, both agree.
 
 HYPOTHESIS_PROFILE=long runs many more and longer programs.
 """
@@ -21,8 +21,6 @@ from sessions_app.errors import InvalidLineage, SessionNotFound, VersionConflict
 from sessions_app.records import SessionRecord
 
 from . import storage
-
-pytestmark = storage.SYNC_DOOR
 
 WORDS = [
     *("needle", "Needle", "hay", "a", "ab", "The fox", " ", "  ", "\n", "\t", "100%", "_", "\\", '"', "*", "'"),
@@ -399,6 +397,8 @@ class Programs(RuleBasedStateMachine):
         storage.check()
 
 
-def test_random_programs_do_what_the_model_does(the_store, clock):
+def test_random_programs_do_what_the_model_does(the_store, clock, door):
     profile = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
+    if door == "http":  # where a call takes ten times as long
+        profile = settings(profile, max_examples=max(6, profile.max_examples // 4))
     run_state_machine_as_test(lambda: Programs(the_store, clock), settings=profile)

@@ -1,10 +1,11 @@
-"""The ASGI application: the guard around everything, HTTP by Django; WebSockets come with live pages."""
+"""The ASGI application: the guard around everything, HTTP by Django, and the WebSocket of live pages."""
 
 import os
 
-from channels.routing import ProtocolTypeRouter
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.urls import path, re_path
 
 from sessions_site.guard import Guard, Rules
 from sessions_site.workers import KeptThreads
@@ -15,9 +16,13 @@ _django = get_asgi_application()
 
 from sessions_app.access.sockets import ActorsOnly, no_such_socket  # noqa: E402  # these need Django to be set up
 from sessions_app.api.streams import Streams  # noqa: E402
+from sessions_app.web import live  # noqa: E402
+
+SOCKETS = [path("live/", live.socket)]  # type: ignore[arg-type]  # Django knows no sockets
 
 _http = Streams(KeptThreads(_django))
-_routes = ProtocolTypeRouter({"http": _http, "websocket": ActorsOnly(no_such_socket)})
+_sockets = ActorsOnly(URLRouter([*SOCKETS, re_path("", no_such_socket)]))  # type: ignore[arg-type]
+_routes = ProtocolTypeRouter({"http": _http, "websocket": _sockets})
 application = Guard(
     _routes,
     Rules(

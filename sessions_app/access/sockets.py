@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db.utils import InterfaceError, OperationalError
 from django.http import parse_cookie
 
+from sessions_app import databases
 from sessions_app.access import finding
 from sessions_app.actors import Actor, acting
 from sessions_site.guard import FRAME_BYTES
@@ -20,7 +23,11 @@ TOO_MANY = 4429
 TOO_LARGE = 1009
 MOST = 20  # open at once by one actor, in this process
 PAUSE = 1.0  # seconds between two looks at whether the credential is still good
+SHARED = 0.5  # seconds for which what one socket found holds for the others of the same credential
 
+Found = tuple[float, "asyncio.Future[Actor | None]"]  # when it was asked for, and what will be the answer
+
+_found: dict[tuple[str, str, str | None], Found] = {}  # by database, cookie and authorization
 _open: Counter[tuple[str, int | None, str]] = Counter()
 
 
@@ -77,7 +84,11 @@ class _Watched:
         """Until the credential ends, or stands for less or more than it did."""
         while True:
             await asyncio.sleep(PAUSE)
-            if await _find(self._scope) != actor:
+            try:
+                found = await _find_together(self._scope)
+            except (InterfaceError, OperationalError):
+                continue  # a database that is away for a while takes no credential away, and tells no secret
+            if found != actor:
                 self._stop(NOBODY)
                 return
 
@@ -102,6 +113,31 @@ async def no_such_socket(scope: dict[str, Any], receive: Any, send: Any) -> None
     await send({"type": "websocket.close", "code": NO_SUCH_SOCKET})
 
 
+async def _find_together(scope: dict[str, Any]) -> Actor | None:
+    """As `_find`, asked once for all sockets of a credential; a page each of many tabs would else ask every second."""
+    key = (databases.current(), *_credential(scope))
+    asked, found = _found.get(key, (float("-inf"), None))
+    if found is None or time.monotonic() - asked > SHARED or found.get_loop() is not asyncio.get_running_loop():
+        for old in [each for each, (then, _) in _found.items() if time.monotonic() - then > SHARED]:
+            del _found[old]
+        found = asyncio.ensure_future(_find(scope))
+        _found[key] = (time.monotonic(), found)
+    return await asyncio.shield(found)  # one socket that is closed meanwhile ends it for no other
+
+
 async def _find(scope: dict[str, Any]) -> Actor | None:
+    cookie, authorization = _credential(scope)
+    return await sync_to_async(_look)(cookie, authorization)
+
+
+def _look(cookie: str, authorization: str | None) -> Actor | None:
+    try:
+        return finding.find(parse_cookie(cookie), authorization)
+    except (InterfaceError, OperationalError):
+        databases.close(databases.current())  # a broken connection stays so
+        raise
+
+
+def _credential(scope: dict[str, Any]) -> tuple[str, str | None]:
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    return await sync_to_async(finding.find)(parse_cookie(headers.get("cookie", "")), headers.get("authorization"))
+    return headers.get("cookie", ""), headers.get("authorization")

@@ -10,7 +10,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
@@ -404,7 +404,14 @@ ATTACKS: dict[str, dict[str, str]] = {
     "cross-site fetch": {"sec-fetch-site": "cross-site", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"},
     "same-site fetch": {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
 }
-KINDS = [*((ask.method.upper(), ask) for ask in ASKS), ("SOCKET", Ask("/live/")), ("SOCKET", Ask("/sessions/{id}/"))]
+# Sockets; tests/web/test_live.py says what they tell to whom.
+SOCKETS: dict[str, tuple[Ask, ...]] = {"live/": (Ask("/live/", takes="anybody"),)}
+ADDRESSES = [*(ask for row in SOCKETS.values() for ask in row), Ask("/sessions/{id}/")]
+KINDS = [*((ask.method.upper(), ask) for ask in ASKS), *(("SOCKET", ask) for ask in ADDRESSES)]
+
+
+def test_every_socket_has_a_row():
+    assert {str(route.pattern) for route in asgi.SOCKETS} == set(SOCKETS)
 
 
 def send(application, kind: str, path: str, cookie: str, marks: dict[str, str]) -> int:
@@ -435,7 +442,8 @@ def send(application, kind: str, path: str, cookie: str, marks: dict[str, str]) 
     async def collect(event):
         sent.append(event)
 
-    asyncio.run(application(scope, receive, collect))
+    with suppress(TimeoutError):  # a socket that is open stays so
+        asyncio.run(asyncio.wait_for(application(scope, receive, collect), 10 if kind != "SOCKET" else 1))
     return (
         sent[0].get("status") or {"websocket.accept": 101, "websocket.close": sent[0].get("code", 0)}[sent[0]["type"]]
     )
@@ -484,8 +492,14 @@ class AnAttack:
 
     @pytest.mark.django_db(transaction=True)
     def test_finds_no_socket_open_to_nobody(self):
-        assert send(asgi.application, "SOCKET", "/live/", "x" * 43, {}) == 4401
-        assert send(asgi.application, "SOCKET", "/live/", browsers.let_in(), {}) == 4404
+        for kind, ask in KINDS[len(ASKS) :]:
+            assert (kind, send(asgi.application, kind, ask.path, "x" * 43, {})) == ("SOCKET", sockets.NOBODY)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_finds_no_socket_open_that_has_no_row(self):
+        cookie = browsers.let_in()
+        statuses = {ask.path: send(asgi.application, "SOCKET", ask.path, cookie, {}) for ask in ADDRESSES}
+        assert statuses == {"/live/": 101, "/sessions/{id}/": sockets.NO_SUCH_SOCKET}
 
 
 class AnOpenSocket:

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import cached_property
 from django_htmx.middleware import HtmxDetails
 
-from sessions_app import figures
+from sessions_app import actors, figures, gate
+from sessions_app.actors import Role
 from sessions_app.figures import Figures
 from sessions_app.models import Project
 from sessions_app.web.formats import distinct_names
@@ -30,6 +32,36 @@ class Choice:
     name: str
     url: str
     current: bool
+
+
+class Allowed:
+    """The projects in which the actor may write, and those in which they may purge: `project_id in allowed.write`.
+
+    A page shows no control that would be refused. Asked once a request, and not at all for who may do everything.
+    """
+
+    def __init__(self) -> None:
+        self.write = _Projects(Role.WRITER)
+        self.purge = _Projects(Role.MAINTAINER)
+
+
+class _Projects:
+    def __init__(self, role: Role):
+        self._role = role
+
+    def __contains__(self, project_id: object) -> bool:
+        return self._known is None or project_id in self._known
+
+    @cached_property
+    def _known(self) -> set[int] | None:
+        if gate.projects(actors.current(), self._role) is None:
+            return None
+        return set(Project.objects.visible().with_role(self._role).values_list("pk", flat=True))
+
+
+def allowed(request: HttpRequest) -> dict[str, Allowed]:
+    """For every template (settings.TEMPLATES)."""
+    return {"allowed": Allowed()}
 
 
 def wants_fragment(request: HttpRequest) -> bool:

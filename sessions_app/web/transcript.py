@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -79,13 +78,11 @@ def prefix(request: HttpRequest, prefix: str) -> HttpResponse:
 
 @require_safe
 def beside(request: HttpRequest, id: UUID, side: str) -> HttpResponse:
-    """Goes to the session of the same project that was updated next before or after this one, as its list has them."""
-    here = get_object_or_404(Session.objects.visible().live(), pk=id)
+    """Goes to the session that stands beside this one in the list of its project, and at an end of it to the list."""
+    here = get_object_or_404(Session.objects.visible().live().select_related("project"), pk=id)
     listed = Session.objects.visible().live().of_projects([here.project_id]).without_subagents().unarchived()
     found = listed.exclude(pk=id).next_older(here) if side == "older" else listed.exclude(pk=id).next_newer(here)
-    if found is None:
-        messages.info(request, f"There is no {side} session in this project.")
-    return redirect("web:session", found.pk if found else id)
+    return redirect("web:session", found.pk) if found else redirect("web:project", here.project.name)
 
 
 @require_POST

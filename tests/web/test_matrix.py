@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Literal
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import override_settings
@@ -347,6 +349,76 @@ class Somebody:
         reader = bearing(tokens.create("reader", scopes=tokens.READ_ONLY))
         posts = [ask for ask in SHUT if ask.method != "get"]
         assert {answer(reader, ask, world.ours)[0] for ask in posts} == {403}
+
+
+class AnyAddress:
+    def test_changes_nothing_by_being_read(self, world, visitor):
+        before = content()
+        for ask in ASKS:
+            for method in ("get", "head", "options"):
+                getattr(visitor, method)(put(ask, world.ours))
+        assert content() == before
+        visitor.post(f"/sessions/{world.ours.live}/title/", {"title": "another"})
+        assert content() != before
+
+    def test_changes_nothing_by_a_cookie_without_the_token_of_the_page(self, world):
+        """As another site's form or `fetch` would send it, if the guard were not there."""
+        careless = Visitor(HTTP_HOST="127.0.0.1", enforce_csrf_checks=True).enter()
+        before = content()
+        posts = [ask for ask in SHUT if ask.method == "post"]
+        for kind in ("application/x-www-form-urlencoded", "text/plain", "application/json"):
+            statuses = {
+                ask.path: careless.post(put(ask, world.ours), urlencode(ask.data), content_type=kind).status_code
+                for ask in posts
+            }
+            assert set(statuses.values()) == {403}
+        assert content() == before
+        careless.handler.enforce_csrf_checks = False
+        assert min([answer(careless, ask, world.ours)[0] for ask in posts]) < 400
+        assert content() != before
+
+    def test_takes_no_field_that_it_does_not_ask_for(self, world):
+        """Fields of the tables, which a form that was made of a table would take over."""
+        other = Project.objects.get(name="zzsecret").pk
+        more = {"project": other, "project_id": other, "parent": world.secret.live, "parent_id": world.secret.live}
+        more |= {"created_at": "2001-01-01", "updated_at": "2001-01-01", "trashed_at": "2001-01-01", "version": 99}
+        more |= {"id": world.unknown.live, "turns": 99, "agent": "x", "is_superuser": 1, "is_staff": 1, "user": 1}
+        given = {ask: dict(ask.data) | more for ask in ABOUT if ask.method == "post"}
+        taken = []
+        for ask, fields in given.items():
+            key = world.ours.trashed if ask.of == "trashed" else world.ours.live
+            before = fields_of(key)
+            there = set(Session.objects.values_list("pk", flat=True))
+            world.people[Role.MAINTAINER].post(put(ask, world.ours), fields)
+            new = Session.objects.exclude(pk__in=there).values_list("pk", flat=True)
+            taken += [(ask.path, name) for name, value in fields_of(key).items() if before and value != before[name]]
+            taken += [(ask.path, "elsewhere") for pk in new if fields_of(pk)["project_id"] == other]
+            undo(world)
+
+        assert set(taken) == {
+            ("/sessions/{id}/title/", "title"),
+            ("/sessions/{id}/title/", "title_source"),
+            ("/sessions/{id}/label/", "pinned_at"),
+        }
+        assert not User.objects.filter(is_superuser=True).exists()
+
+
+def content() -> dict[str, list]:
+    """All that the database holds, but for when a credential was last used."""
+    skipped = {"last_used_at", "expire_date"}
+    tables = [model for model in apps.get_models(include_auto_created=True) if model._meta.label != "sessions.Session"]
+    return {
+        model._meta.label: sorted(
+            map(str, model._default_manager.values_list(*[f.name for f in model._meta.fields if f.name not in skipped]))
+        )
+        for model in tables
+    }
+
+
+def fields_of(key) -> dict[str, object]:
+    """What a request could have set; when something was last changed the store says by itself."""
+    found = Session.objects.filter(pk=key).values().first() or {}
+    return {name: value for name, value in found.items() if name not in ("updated_at", "trashed_at", "version")}
 
 
 class DjangosAdmin:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import get_hasher
 from django.contrib.auth.models import User
 from django.test import override_settings
 from django.utils import timezone
@@ -20,6 +21,44 @@ from tests.web.conftest import Visitor
 
 PASSWORD = "a horse of another colour"
 BROWSER = {"Accept": "text/html"}
+# What browsers, at one time or another, took for another site, though it looks like a path.
+ELSEWHERE = [
+    "",
+    "//evil.test",
+    "///evil.test",
+    "////evil.test/x",
+    "https://evil.test",
+    "http:evil.test",
+    "https:/evil.test",
+    "https:///evil.test",
+    "HTTPS://evil.test",
+    "ftp://evil.test",
+    "/\\evil.test",
+    "\\\\evil.test",
+    "\\/evil.test",
+    "/\t/evil.test",
+    "/\n/evil.test",
+    "\t//evil.test",
+    " //evil.test",
+    "\x00//evil.test",
+    "\x01https://evil.test",
+    "//evil.test@127.0.0.1",
+    "https://127.0.0.1@evil.test/",
+    "https://127.0.0.1.evil.test/",
+    "//127.0.0.1:80/x",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,x",
+    "vbscript:x",
+    "//[::1]/x",
+    "//evil。test",
+    "https:\\\\evil.test",
+    "x//evil.test",
+    "evil.test",
+    "?next=//evil.test",
+    "#//evil.test",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -71,11 +110,25 @@ class SigningIn:
         assert 'name="password"' in answer.content.decode()
         assert "/projects/?q=x" in answer.content.decode()
 
-    @pytest.mark.parametrize("address", ["//evil.test", "https://evil.test", "/\\evil.test", "javascript:alert(1)", ""])
+    @pytest.mark.parametrize("address", ELSEWHERE)
     def test_leads_nowhere_else(self, stranger, address):
         a_user()
         answer = stranger.post("/enter/", {"name": "ada", "password": PASSWORD, "next": address})
         assert answer["Location"] == "/"
+
+    def test_costs_the_same_whatever_was_wrong(self, monkeypatch):
+        """By how often a password is digested, which takes nearly all of the time, and whether that is with one's salt."""
+        a_user("ada")
+        people.set_active(a_user("left"), False)
+        hasher, digested = get_hasher(), []
+        monkeypatch.setattr(type(hasher), "encode", lambda self, *given: digested.append(given) or "argon2$x")
+        monkeypatch.setattr(type(hasher), "verify", lambda self, *given: digested.append(given) and False)
+        counts = {}
+        for name in ("ada", "nobody", "left"):
+            digested.clear()
+            assert sign_in(name=name, password="wrong").answer.status_code == 403
+            counts[name] = len(digested)
+        assert set(counts.values()) == {1}, counts
 
     def test_says_the_same_of_a_wrong_name_a_wrong_password_and_who_left(self):
         a_user("ada")

@@ -1,7 +1,7 @@
 """Two databases under every test that asks for them, and the order in which tests run.
 
 `the_store` gives the store on SQLite and on PostgreSQL, one after the other. TEST_DATABASE_URL names a PostgreSQL
-server to use instead of a throwaway one. FORKLORE_REQUIRE=postgresql,chromium makes a missing half an error.
+server to use instead of a throwaway one. FORKLORE_REQUIRE=postgresql,chromium,observatory makes what is missing of them an error.
 """
 
 import inspect
@@ -20,7 +20,8 @@ POSTGRESQL_MISSING = None if os.environ.get("TEST_DATABASE_URL") or postgres.bin
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    missing = {"postgresql": POSTGRESQL_MISSING, "chromium": chromium.missing()}
+    # The Observatory's test says by itself what is missing.
+    missing = {"postgresql": POSTGRESQL_MISSING, "chromium": chromium.missing(), "observatory": None}
     for name in filter(None, os.environ.get("FORKLORE_REQUIRE", "").split(",")):
         if missing[name]:
             raise pytest.UsageError(missing[name])

@@ -1,6 +1,6 @@
 """The headers of every answer, graded as Mozilla's HTTP Observatory would.
 
-Its own program was not run; its rules are written down here as we know them, for what we send:
+Its rules are written down here, for what we send; test_observatory.py runs its own program, where that is at hand.
 https://developer.mozilla.org/en-US/observatory/docs/tests_and_scoring
 """
 

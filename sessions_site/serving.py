@@ -25,7 +25,10 @@ def listen(host: str, ports: Iterable[int]) -> socket.socket:
     Raises OSError, with errno EADDRINUSE when all are taken.
     """
     for port in ports:
-        listener = socket.socket(LOOPBACK.get(host) or (socket.AF_INET6 if ":" in host else socket.AF_INET))
+        family = LOOPBACK.get(host) or (socket.AF_INET6 if ":" in host else socket.AF_INET)
+        # asyncio turns Nagle's algorithm off, which holds the second part of an answer back for 40 ms, only where the
+        # protocol is named: https://github.com/python/cpython/blob/3.13/Lib/asyncio/base_events.py (_set_nodelay)
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":  # elsewhere the option would let two programs share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

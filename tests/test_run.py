@@ -1,6 +1,7 @@
 """run.py and `up`: setting up once, finding a port, and staying on this machine."""
 
 import ast
+import asyncio
 import http.client
 import os
 import re
@@ -166,6 +167,27 @@ class Listening:
     def test_keeps_the_port_from_the_first_moment(self):
         with serving.listen("127.0.0.1", [0]) as listener:
             socket.create_connection(listener.getsockname(), timeout=1).close()
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_sends_every_part_of_an_answer_at_once(self, host):
+        """Nagle's algorithm holds the second part back until the first is acknowledged, which takes 40 ms."""
+
+        async def run():
+            found = asyncio.get_running_loop().create_future()
+
+            async def answer(reader, writer):
+                option = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+                writer.close()
+                found.set_result(option)
+
+            with serving.listen(host, [0]) as listener:
+                address = listener.getsockname()
+                async with await asyncio.start_server(answer, sock=listener):
+                    _, writer = await asyncio.open_connection(*address)
+                    writer.close()
+                    return await found
+
+        assert asyncio.run(run()) != 0
 
     def test_fails_when_all_ports_are_taken(self):
         with serving.listen("127.0.0.1", [0]) as listener, pytest.raises(OSError, match="in use"):

@@ -8,7 +8,7 @@ python3 run.py token create NAME   make a token for an agent or a script; also l
 python3 run.py create_admin NAME   make the first admin of a team (FORKLORE_MODE=team)
 python3 run.py test [ARGUMENTS]    run all tests; the arguments are pytest's
 python3 run.py lint [--fix]        check style, templates, types, imports and migrations
-python3 run.py benchmark NAME      measure: store, search, access
+python3 run.py benchmark NAME      measure: store, search, access, agents
 python3 run.py screenshots [PATH]  take the pictures of docs/screenshots anew
 python3 run.py lock                write requirements/*.txt anew from pyproject.toml (needs uv)
 python3 run.py NAME [ARGUMENTS]    run a management command; `help` lists them
@@ -30,6 +30,7 @@ CHECKOUT = Path(__file__).resolve().parent
 ENVIRONMENTS = CHECKOUT / ".venv"
 REQUIREMENTS = CHECKOUT / "requirements"
 STAMP = "complete"  # written last, so that an interrupted set-up is told from a whole one
+PEERS = ["--group=test", "--group=peers"]
 PIP_SETTINGS_THAT_MISLEAD = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_HASHES", "PIP_NO_DEPS")
 
 
@@ -45,7 +46,8 @@ def main(arguments):
     elif command == "lint":
         raise SystemExit(lint(rest))
     elif command == "benchmark":
-        module(f"benchmarks.{rest[0]}" if rest else "benchmarks", rest[1:])
+        needs = "peers" if rest[:1] == ["agents"] else "test"
+        module(f"benchmarks.{rest[0]}" if rest else "benchmarks", rest[1:], needs)
     elif command == "screenshots":
         module("tests.browser.screenshots", rest)
     elif command == "lock":
@@ -66,9 +68,9 @@ def test(arguments):
     replace_by(python, "-m", "pytest", *workers(arguments), *arguments)
 
 
-def module(name, arguments):
+def module(name, arguments, needs="test"):
     """Run a module of the checkout, with what tests need."""
-    python = python_with("test")
+    python = python_with(needs)
     get_what_tests_need()
     os.chdir(CHECKOUT)
     replace_by(python, "-m", name, *arguments)
@@ -121,7 +123,7 @@ def lock():
         "--no-header",
         "--quiet",
     ]
-    for name, chosen in {"base": [], "mcp": ["--extra=mcp"], "test": ["--group=test"]}.items():
+    for name, chosen in {"base": [], "mcp": ["--extra=mcp"], "test": ["--group=test"], "peers": PEERS}.items():
         command = [uv, "pip", "compile", "pyproject.toml", *chosen, *fixed, *sys.argv[2:]]
         subprocess.run([*command, f"--output-file=requirements/{name}.txt"], cwd=CHECKOUT, check=True)
 

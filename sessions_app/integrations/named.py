@@ -12,7 +12,7 @@ from uuid import UUID
 from sessions_app.errors import SessionNotFound, VersionConflict
 from sessions_app.projection import Kind, project
 from sessions_app.protocol import SessionStore
-from sessions_app.records import Message, Origin, ParentLink
+from sessions_app.records import Message, Origin, ParentLink, SessionRecord
 
 WINDOW = 500  # messages read at once
 REMEMBERED = 256  # sessions
@@ -68,6 +68,16 @@ class Writer:
             before = Known(found.id, found.version, keys)
             self._remember(origin, before)
         return before
+
+    def remembered(self, origin: Origin) -> UUID | None:
+        """The session that the name stood for when it was last asked for or written."""
+        known = self._known.get(origin)
+        return known.id if known else None
+
+    def remember(self, origin: Origin, record: SessionRecord) -> None:
+        """Only for messages without keys, which this does not read."""
+        if origin not in self._known:
+            self._remember(origin, Known(record.id, record.version))
 
     def forget(self, origin: Origin) -> None:
         self._known.pop(origin, None)

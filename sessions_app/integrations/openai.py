@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from sessions_app.errors import VersionConflict
+from sessions_app.errors import SessionNotFound, VersionConflict
 from sessions_app.integrations.named import TRIES, Writer
 from sessions_app.protocol import SessionStore
 from sessions_app.records import Message, Origin, SessionRecord
@@ -38,9 +38,16 @@ class OpenAISession:
         """The latest `limit` items, oldest first; all of them without a limit."""
         if limit is None:
             limit = getattr(self.session_settings, "limit", None)
+        id = self._writer.remembered(self._origin)
+        if limit is None and id:
+            try:
+                return await self._store.get_messages(id)
+            except SessionNotFound:  # the name may stand for another one by now
+                self._writer.forget(self._origin)
         found = await self.record()
         if found is None or (limit is not None and limit <= 0):
             return []
+        self._writer.remember(self._origin, found)
         start = 0 if limit is None else max(0, found.message_count - limit)
         return await self._store.get_messages(found.id, start)
 

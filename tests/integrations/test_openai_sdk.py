@@ -106,6 +106,20 @@ class Items:
         assert run(scenario) == list(range(40))
 
 
+class AName:
+    def test_whose_session_was_deleted_elsewhere_stands_for_the_next_one(self, run):
+        async def scenario(store):
+            here, there = (OpenAISession("s", store, project="shop") for _ in range(2))
+            await here.add_items([said("a")])
+            before = await here.get_items(), await there.get_items()
+            await store.delete((await there.record()).id)
+            gone = await there.get_items()
+            await there.add_items([said("b")])
+            return before, gone, await here.get_items()
+
+        assert run(scenario) == (([said("a")], [said("a")]), [], [said("b")])
+
+
 class Branches:
     def test_are_forks_that_cost_nothing_and_go_their_own_ways(self, run):
         async def scenario(store):

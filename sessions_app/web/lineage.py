@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from sessions_app import store, tree
 from sessions_app.models import Session
+from sessions_app.web import live
 from sessions_app.web.context import address
 from sessions_app.web.formats import count_text
 from sessions_app.web.rendering.ansi import excerpt_to_text
@@ -89,6 +90,7 @@ class Line:
 
 @require_safe
 def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
+    marks = live.marks(tree=id)
     session = Session.objects.visible().select_related("project").filter(pk=id).first()
     if session is None:
         raise Http404(f"There is no session {id}.")
@@ -109,7 +111,8 @@ def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
         answer = HttpResponse("\n".join(text_of(rows, id)) + "\n", content_type="text/plain; charset=utf-8")
         answer["X-Content-Type-Options"] = "nosniff"
         return answer
-    return render(request, "lineage/page.html", _context(request, session, root, whole, rows, found, folded, wish))
+    context = _context(request, session, root, whole, rows, found, folded, wish)
+    return render(request, "lineage/page.html", (marks if not wish["at"] else {}) | context)  # the past stays as it was
 
 
 def read(root: UUID, at: datetime | None = None) -> Lineage:

@@ -18,7 +18,7 @@ from sessions_app import figures
 from sessions_app.figures import Figures
 from sessions_app.models import Project, Session
 from sessions_app.querysets import SessionQuerySet
-from sessions_app.web import imports
+from sessions_app.web import imports, live
 from sessions_app.web.context import address, rail, wants_fragment
 from sessions_app.web.formats import count_text
 
@@ -129,11 +129,12 @@ class Listing:
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
+    marks = live.marks(lists=True)
     totals = figures.summed(Project.objects.visible().values_list("pk", flat=True))
     listing = list_of(request, Session.objects.visible().live(), totals)
     if wants_fragment(request):
         return render(request, "sessions/rows.html", {"listing": listing})
-    context = {"listing": listing, "place": "sessions"}
+    context = marks | {"listing": listing, "place": "sessions"}
     if listing.may_import and not listing.total and not listing.parent and not Session.objects.visible().exists():
         context["first_run"] = imports.found()
     return render(request, "sessions/home.html", context | rail(request))

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from sessions_app import actors, figures, gate
 from sessions_app.folding import fold
 from sessions_app.models import Project, Session
+from sessions_app.web import live
 from sessions_app.web.context import Choice, address, projects_in_sight, rail, seconds, wants_fragment
 from sessions_app.web.lists import list_of
 
@@ -34,6 +35,7 @@ class ProjectsForm(forms.Form):
 
 @require_safe
 def projects(request: HttpRequest) -> HttpResponse:
+    marks = live.marks(lists=True)
     form = ProjectsForm(request.GET)
     form.is_valid()  # a wish that is none is passed over
     wish = form.cleaned_data
@@ -42,7 +44,7 @@ def projects(request: HttpRequest) -> HttpResponse:
     known = with_forks_in_sight(projects_in_sight())
     found = [project for project in known if fold(query) in fold(project.name)]
     found.sort(key=lambda project: (ORDERS[sort][1](project), project.name))
-    context = {
+    context = marks | {
         "found": found if wish.get("all") else found[:LONGEST_PAGE],
         "found_count": len(found),
         "project_count": len(known),
@@ -66,6 +68,7 @@ def with_forks_in_sight(projects: list[Project]) -> list[Project]:
 
 @require_safe
 def project(request: HttpRequest, name: str) -> HttpResponse:
+    marks = live.marks(lists=True)
     found = Project.objects.visible().filter(name=name).first() if "\0" not in name else None
     if found is None:
         raise Http404(f"There is no project {name!r}.")
@@ -73,5 +76,5 @@ def project(request: HttpRequest, name: str) -> HttpResponse:
     listing = list_of(request, Session.objects.visible().of_projects([found.pk]).live(), totals)
     if wants_fragment(request):
         return render(request, "sessions/rows.html", {"listing": listing})
-    context = {"listing": listing, "project": found, "place": "projects"}
+    context = marks | {"listing": listing, "project": found, "place": "projects"}
     return render(request, "projects/project.html", context | rail(request, found))

@@ -15,7 +15,7 @@ from sessions_app.access.throttle import ThrottleOfEach
 from sessions_app.actors import Actor
 from sessions_app.errors import InvalidLineage, SessionNotFound
 from sessions_app.models import Session, Transcript
-from sessions_app.web import find
+from sessions_app.web import find, live
 from sessions_app.web import transcript_window as window
 from sessions_app.web.context import wants_fragment
 from sessions_app.web.enter import sentence
@@ -111,6 +111,7 @@ def _wait_for_another(actor: Actor) -> float:
 
 
 def _page(request: HttpRequest, id: UUID, target: int | None) -> HttpResponse:
+    marks = live.marks(session=id)
     shown_session = (
         Session.objects.visible().with_fork_count().select_related("project", "parent").filter(pk=id).first()
     )
@@ -124,7 +125,7 @@ def _page(request: HttpRequest, id: UUID, target: int | None) -> HttpResponse:
     form = WindowForm(request.GET)
     if not form.is_valid():
         return _missing(request, "This address names no part of the transcript.", session=shown_session)
-    context = _window_context(request, shown_session, target, form.cleaned_data)
+    context = marks | _window_context(request, shown_session, target, form.cleaned_data)
     if wants_fragment(request) and form.cleaned_data["edge"]:
         return render(request, "transcript/_window.html", context)
     return render(request, "transcript/session.html", context | _head_context(shown_session, context, target))

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from sessions_app.models import Session
+from sessions_app.web import live
 from sessions_app.web.context import address, wants_fragment
 from sessions_app.web.formats import days_left
 from sessions_app.web.lists import PAGE_LENGTH, Cursor
@@ -29,6 +30,7 @@ class TrashForm(forms.Form):
 
 @require_safe
 def trash(request: HttpRequest) -> HttpResponse:
+    marks = live.marks(lists=True)
     form = TrashForm(request.GET)
     if not form.is_valid():
         raise BadRequest(form.errors["after"][0])
@@ -37,7 +39,7 @@ def trash(request: HttpRequest) -> HttpResponse:
     if after:
         rows = rows.following(after.value, after.id, descending=True)
     page = list(rows.with_fork_count().select_related("project")[: PAGE_LENGTH + 1])
-    context = {
+    context = marks | {
         "rows": [(session, _days_left(session)) for session in page[:PAGE_LENGTH]],
         "figures": trashed.figures(),
         "days": settings.FORKLORE_TRASH_DAYS,

@@ -1,5 +1,6 @@
 // <key-help>: shows the table of keys, and the switch that turns single keys off.
 import { addKey, keysAreOn, keyTable, switchKeys } from "./keys.js";
+import { liveIsOn, switchLive } from "./live-switch.js";
 
 function element(name, text = "", attributes = {}) {
   const made = document.createElement(name);
@@ -24,12 +25,12 @@ function list(place) {
   return section;
 }
 
-function toggle() {
+function toggle(words, isOn, turn) {
   const label = element("label", "", { class: "rule" });
   const box = element("input", "", { type: "checkbox", class: "check" });
-  box.checked = keysAreOn();
-  box.addEventListener("change", () => switchKeys(box.checked));
-  label.append(box, "Single keys act");
+  box.checked = isOn();
+  box.addEventListener("change", () => turn(box.checked));
+  label.append(box, words);
   return label;
 }
 
@@ -37,7 +38,7 @@ function show() {
   const close = element("button", "Close", { class: "button", type: "button", "data-close": "", autofocus: "" });
   const foot = element("p", "", { class: "line" });
   close.classList.add("push");
-  foot.append(toggle(), close);
+  foot.append(toggle("Single keys act", keysAreOn, switchKeys), toggle("Pages follow what is written", liveIsOn, switchLive), close);
   const places = [...new Set(keyTable().map((each) => each.place))];
   document.getElementById("modal").replaceChildren(element("h1", "Keys", { id: "modal-title" }), ...places.map(list), foot);
 }

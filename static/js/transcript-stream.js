@@ -1,7 +1,10 @@
 // <transcript-stream>: keeps the reader's place while messages come in above, and moves through them by key.
 import { announce } from "./announce.js";
+import { arrive, showMark, toEnd } from "./arriving.js";
 import { redrawDays } from "./day-line.js";
 import { addKey } from "./keys.js";
+
+export { showMark };
 
 const PROMPT = ".message[data-role=person]";
 
@@ -37,32 +40,6 @@ function showRange() {
   if (!messages.length) return false;
   highlight(...messages);
   arrive(messages[0]);
-  return true;
-}
-
-// Messages near to the one that comes into view are drawn for the first time then, and push it away; hence again.
-// Who is typing in the find box goes on typing.
-function arrive(message, marks = [], frames = 8) {
-  marks.slice(0, 1).forEach(unfold);
-  if (!document.activeElement.closest("session-find")) message.focus({ preventScroll: true });
-  message.scrollIntoView({ block: "start" });
-  if (frames) requestAnimationFrame(() => arrive(message, marks, frames - 1));
-  else showMark(marks[0]);
-}
-
-function unfold(mark) {
-  for (let fold = mark.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-}
-
-// Makes a match the current one; false if there is none.
-export function showMark(mark) {
-  document.querySelectorAll("mark[data-current]").forEach((each) => each.removeAttribute("data-current"));
-  if (!mark) return false;
-  unfold(mark);
-  mark.toggleAttribute("data-current", true);
-  const { top, bottom } = mark.getBoundingClientRect();
-  const line = parseFloat(getComputedStyle(mark.closest(".message")).scrollMarginTop);
-  if (top < line || bottom > innerHeight - 60) mark.scrollIntoView({ block: "center" });
   return true;
 }
 
@@ -119,6 +96,7 @@ customElements.define("transcript-stream", class extends HTMLElement {
     this.addEventListener("click", (event) => this.follow(event));
     redrawDays(this);
     const target = document.getElementById(`m${this.dataset.target}`);
+    if (location.hash === "#end") toEnd();
     if (!showRange() && target && !location.hash) arrive(target.closest(".message"), marksOf(this.dataset.target));
   }
 

@@ -29,8 +29,9 @@ T = TypeVar("T")
 class Site:
     """`python3 run.py` as a person starts it, but for the port. `store` is the store on its database."""
 
-    def __init__(self, directory: Path):
-        self.environment = user_environment(DATABASE_URL=f"sqlite:///{directory}/site.sqlite3")
+    def __init__(self, directory: Path, database: str = ""):
+        """On a new SQLite file in the directory, unless the address of an empty database is given."""
+        self.environment = user_environment(DATABASE_URL=database or f"sqlite:///{directory}/site.sqlite3")
         self.server = Server([*MANAGE, "up", "--port=0", "--no-browser"], CHECKOUT, self.environment)
         self.url = self.server.url
         self.store: Any = _StoreElsewhere(self)

@@ -8,11 +8,13 @@ from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
 from sessions_site.guard import Guard, Rules
-from sessions_site.workers import KeptThreads
+from sessions_site.workers import WORKERS, KeptThreads, OneHop
+
+API = "/api/v1/"
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sessions_site.settings")
 
-_django = get_asgi_application()
+_pages = get_asgi_application()
 
 from sessions_app.access.sockets import ActorsOnly, no_such_socket  # noqa: E402  # these need Django to be set up
 from sessions_app.api.streams import Streams  # noqa: E402
@@ -20,7 +22,19 @@ from sessions_app.web import live  # noqa: E402
 
 SOCKETS = [path("live/", live.socket)]  # type: ignore[arg-type]  # Django knows no sockets
 
-_http = Streams(KeptThreads(_django))
+_api = OneHop()
+
+
+async def _django(scope, receive, send) -> None:
+    await (_api if scope["path"].startswith(API) else _pages)(scope, receive, send)
+
+
+def http(workers: int = WORKERS) -> Streams:
+    """All of the site but the guard and sockets, with so many threads."""
+    return Streams(KeptThreads(_django, workers))
+
+
+_http = http()
 _sockets = ActorsOnly(URLRouter([*SOCKETS, re_path("", no_such_socket)]))  # type: ignore[arg-type]
 _routes = ProtocolTypeRouter({"http": _http, "websocket": _sockets})
 application = Guard(

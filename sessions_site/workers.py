@@ -5,9 +5,24 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.core.handlers.asgi import ASGIHandler
 
 WORKERS = 8  # requests served at once; more wait their turn
+
+
+class OneHop(ASGIHandler):
+    """Django's handler with the whole request in the request's thread, where Django would hand it over at each layer.
+
+    A layer that knows async comes to the event loop and one that does not, as every view of ours, goes to the thread;
+    with ten layers that takes longer than what the API does in between. Not for static files, which are read in pieces.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+
+    async def get_response_async(self, request):
+        return await sync_to_async(self.get_response, thread_sensitive=True)(request)
 
 
 class KeptThreads:

@@ -46,11 +46,11 @@ class Streams:
     """Wraps the application; takes from it what it can answer by a stream."""
 
     def __init__(self, application: Any):
-        self._application = application
+        self.inner = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if not _is_asked_for(scope):
-            await self._application(scope, receive, send)
+            await self.inner(scope, receive, send)
             return
         actor, since = await _actor(scope), _since(scope)
         if actor is not None and since is not None:
@@ -59,7 +59,7 @@ class Streams:
             if begun is not None:
                 await _answer(scope, receive, send, actor, begun)
                 return
-        await self._application(scope, receive, send)
+        await self.inner(scope, receive, send)
 
 
 async def _answer(scope: dict[str, Any], receive: Any, send: Any, actor: Actor, since: int) -> None:

@@ -13,19 +13,17 @@ from pathlib import Path
 import httpx
 import pytest
 from django.contrib.auth.models import User
-from django.core.asgi import get_asgi_application
 from django.db import transaction
 
 from sessions_app import change_log, databases
 from sessions_app.access import roles, tokens
 from sessions_app.actors import Role
 from sessions_app.api import streams
-from sessions_app.api.streams import Streams
 from sessions_app.errors import ChangesForgotten
 from sessions_app.http_store import HttpStore
 from sessions_app.models import Project
+from sessions_site import asgi
 from sessions_site.guard import Guard, Rules
-from sessions_site.workers import KeptThreads
 from tests.builders import a_session, environment
 from tests.servers import Server
 from tests.store.storage import settled
@@ -52,7 +50,7 @@ def run(the_store):
 
     def go(scenario):
         async def within():
-            application = Guard(Streams(KeptThreads(get_asgi_application(), workers=1)), Rules())
+            application = Guard(asgi.http(workers=1), Rules())
             async with httpx.AsyncClient(transport=Streaming(application), base_url="http://127.0.0.1:8000") as client:
                 return await asyncio.wait_for(scenario(client), WITHIN)
 

@@ -3,15 +3,14 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.db import connections
 
 from sessions_app.access import token_file
 from sessions_app.api.streams import Streams
 from sessions_app.async_store import AsyncStore, open_store
 from sessions_app.http_store import HttpStore
+from sessions_site import asgi
 from sessions_site.guard import Guard, Rules
-from sessions_site.workers import KeptThreads
 from tests.streaming import Streaming
 
 
@@ -29,12 +28,12 @@ def opened_either_way(the_store, request) -> Iterator[Callable[[], Any]]:
         return
     token_file.ensure(settings.DATA_DIR)
     token = (settings.DATA_DIR / token_file.NAME).read_text().strip()
-    threads: list[KeptThreads] = []
+    applications: list[Streams] = []
 
     def over_http() -> HttpStore:
-        threads.append(KeptThreads(get_asgi_application(), workers=1))
-        return HttpStore("http://127.0.0.1:8000", token, Streaming(Guard(Streams(threads[-1]), Rules())))
+        applications.append(asgi.http(workers=1))
+        return HttpStore("http://127.0.0.1:8000", token, Streaming(Guard(applications[-1], Rules())))
 
     yield over_http
-    for each in threads:
-        each._free.get_nowait().submit(connections.close_all).result()
+    for each in applications:
+        each.inner._free.get_nowait().submit(connections.close_all).result()

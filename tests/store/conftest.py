@@ -12,17 +12,15 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.asgi import get_asgi_application
 from django.db import connections
 from hypothesis import HealthCheck, Phase, settings
 
 from sessions_app import databases, store
 from sessions_app.access import token_file
-from sessions_app.api.streams import Streams
 from sessions_app.async_store import open_store
 from sessions_app.http_store import HttpStore
+from sessions_site import asgi
 from sessions_site.guard import Guard, Rules
-from sessions_site.workers import KeptThreads
 from tests.streaming import Streaming
 
 _OPTIONS: dict[str, Any] = {
@@ -68,8 +66,9 @@ class HttpDoor(AsyncDoor):
         token_file.ensure(django_settings.DATA_DIR)
         token = (django_settings.DATA_DIR / token_file.NAME).read_text().strip()
         # One thread, whose connections can be closed in the end.
-        self._threads = KeptThreads(get_asgi_application(), workers=1)
-        transport = Streaming(Guard(Streams(self._threads), Rules()))
+        application = asgi.http(workers=1)
+        self._threads = application.inner
+        transport = Streaming(Guard(application, Rules()))
         self._loop = asyncio.new_event_loop()
         self._store = HttpStore("http://127.0.0.1:8000", token, transport)  # type: ignore[assignment]
         self._loop.run_until_complete(self._store.__aenter__())

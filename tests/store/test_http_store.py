@@ -7,18 +7,16 @@ from uuid import uuid4
 import httpx
 import pytest
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.db import connections
 
 from sessions_app import http_store
 from sessions_app.access import token_file
-from sessions_app.api.streams import Streams
 from sessions_app.errors import KeyReused, SessionNotFound, VersionConflict
 from sessions_app.http_store import AT_ONCE, HttpStore
 from sessions_app.models import Session
 from sessions_app.records import Origin
+from sessions_site import asgi
 from sessions_site.guard import Guard, Rules
-from sessions_site.workers import KeptThreads
 from tests.builders import a_message, a_session, texts
 from tests.streaming import Streaming
 
@@ -35,8 +33,9 @@ class Between(httpx.AsyncBaseTransport):
     """What stands between; counts what goes through at once, and loses what it is told to."""
 
     def __init__(self):
-        self.threads = KeptThreads(get_asgi_application(), workers=1)
-        self._server = Streaming(Guard(Streams(self.threads), Rules()))
+        application = asgi.http(workers=1)
+        self.threads = application.inner
+        self._server = Streaming(Guard(application, Rules()))
         self.loses = None  # "answer" or "request": of each write the first
         self.now = self.most = self.tries = 0
         self._seen = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -84,7 +85,7 @@ def _operation(schema: dict[str, Any], method: str, path: str, told: dict[str, A
         tuple(_parameter(each) for each in told.get("parameters", ())),
         tuple(_fields(schema, told.get("requestBody", {}))),
         tuple(sorted(answers)),
-        told["operationId"].rpartition("_")[2] + f"-{method}",
+        re.sub(r"\W+", "-", f"{method}{path}").strip("-"),
     )
 
 

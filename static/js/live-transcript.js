@@ -34,11 +34,16 @@ function tail(stream) {
   return position(items(stream).find((item) => position(item) >= stop - REACH) ?? { querySelector: () => ({ id: `m${stop}` }) });
 }
 
+// Whether new messages can come in here, at the end that is loaded; of prompts alone it is another page that shows them.
+export function grows() {
+  return Boolean(end()) && !isFocused();
+}
+
 // The page to ask for: the same head, and the end of the transcript.
 export function address() {
   const from = isFocused() ? null : tail(transcript());
   if (from === null || Number.isNaN(from)) return location.href;
-  const url = new URL(location.pathname.replace(/m\/\d+\/$/, ""), location.href);
+  const url = new URL(transcript().dataset.home, location.href);
   const query = new URLSearchParams(location.search).get("q");
   url.searchParams.set("from", from);
   if (query) url.searchParams.set("q", query);

@@ -2,7 +2,7 @@
 // page ask for itself anew. A hint carries nothing that is shown, so that one that is lost loses nothing: who was cut off
 // says up to where it was told.
 import { arrive, toEnd } from "./arriving.js";
-import { address, follow, isAtEnd, transcript } from "./live-transcript.js";
+import { address, follow, grows, isAtEnd, transcript } from "./live-transcript.js";
 import { liveIsOn, SWITCHED } from "./live-switch.js";
 import { morph } from "./morph.js";
 
@@ -149,6 +149,7 @@ customElements.define("live-page", class extends HTMLElement {
   }
 
   renew(fresh) {
+    if (document.title !== fresh.title) document.title = fresh.title;
     for (const part of document.querySelectorAll("[data-live]")) {
       const other = fresh.querySelector(`[data-live="${part.dataset.live}"]`);
       if (other && !other.querySelector("[data-cut]")) morph(part, other);
@@ -157,16 +158,19 @@ customElements.define("live-page", class extends HTMLElement {
 
   // New messages that are out of view are counted, and gone to by a click or by the wish to follow.
   count(added, wasAtEnd, last) {
-    if (wasAtEnd && this.follows && document.getElementById("end")) {
+    if (wasAtEnd && this.follows && grows()) {
       this.scrollToEnd();
       return;
     }
-    if (isAtEnd()) return;
+    if (grows() && isAtEnd()) return;
     this.fresh = (this.fresh ?? 0) + added;
     this.firstNew ??= document.querySelector(`#${last} ~ .message`);
     const words = `${this.fresh.toLocaleString("en")} new ${this.fresh === 1 ? "message" : "messages"}`;
-    if (document.getElementById("end")) this.offer(words, "#end", () => this.goToNew());
-    else this.offer(words, `${location.pathname.replace(/m\/\d+\/$/, "")}?from=end#end`);
+    if (!grows()) {
+      this.offer(words, document.getElementById("end") ? location.href : `${transcript().dataset.home}?from=end#end`);
+      return;
+    }
+    this.offer(words, "#end", () => this.goToNew());
     this.offerToFollow();
   }
 
@@ -183,7 +187,7 @@ customElements.define("live-page", class extends HTMLElement {
   }
 
   read() {
-    if (this.fresh && isAtEnd()) this.forget();
+    if (this.fresh && grows() && isAtEnd()) this.forget();
   }
 
   forget() {

@@ -114,6 +114,22 @@ class ASocket:
         assert asyncio.run(run())["text"] == "still here"
         assert len(looks) >= 4
 
+    def test_asks_no_more_often_for_twenty_pages_of_a_browser_than_for_two(self, monkeypatch):
+        looks = []
+        found = sockets.finding.find
+        headers, _ = credential("browser")
+
+        async def run():
+            pairs = [await opened(**headers) for _ in range(sockets.MOST)]
+            monkeypatch.setattr(sockets.finding, "find", lambda *given: looks.append(1) or found(*given))
+            await asyncio.sleep(2.2 * sockets.PAUSE)
+            for socket, _ in pairs:
+                await socket.send_input({"type": "websocket.disconnect", "code": 1000})
+                await socket.wait(WITHIN)
+
+        asyncio.run(run())
+        assert 2 <= len(looks) <= 6
+
     def test_opens_for_nobody_not_at_all(self):
         async def run():
             return (await opened(**by_cookie("x" * 43)))[1]

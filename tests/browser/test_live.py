@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from playwright.sync_api import expect
 
+from sessions_app.access import browsers
 from tests import rundirectory
 from tests.browser import accessibility
 from tests.browser.site import CHECKOUT, Site
@@ -17,6 +18,7 @@ from tests.builders import a_message, a_session
 from tests.conftest import POSTGRESQL_MISSING
 
 SECOND = 1000  # milliseconds
+SOON = 5 * SECOND  # for a machine that is busy; how soon it is on one that is not, benchmarks/live.py measures
 DATABASE = f"forklore_live_{os.getpid()}"
 TOP = "document.getElementById('m{}').getBoundingClientRect().top"
 NO_POSTGRESQL = pytest.mark.skipif(bool(POSTGRESQL_MISSING), reason=POSTGRESQL_MISSING or "")
@@ -96,26 +98,26 @@ def said(*texts, role="assistant"):
 
 
 class AList:
-    def test_shows_new_sessions_titles_and_counts_within_a_second(self, site, writer, page):
+    def test_shows_new_sessions_titles_and_counts_by_itself(self, site, writer, page):
         old = a_session(site.store, "the first")
         connected(page, "/")
         page.evaluate("window.same = true")
         writer.create("/code/other", said("from another process", role="user"))
-        expect(page.locator("tr[data-session] .title").first).to_have_text("from another process", timeout=SECOND)
+        expect(page.locator("tr[data-session] .title").first).to_have_text("from another process", timeout=SOON)
         expect(page.locator(".totals")).to_contain_text("2 sessions")
         writer.rename(old.id, "renamed elsewhere")
-        expect(page.locator(f"#session-{old.id} .title")).to_have_text("renamed elsewhere", timeout=SECOND)
+        expect(page.locator(f"#session-{old.id} .title")).to_have_text("renamed elsewhere", timeout=SOON)
         writer.append(old.id, said("more"))
-        expect(page.locator("tr[data-session]").first).to_have_id(f"session-{old.id}", timeout=SECOND)
+        expect(page.locator("tr[data-session]").first).to_have_id(f"session-{old.id}", timeout=SOON)
         writer.delete(old.id)
-        expect(page.locator(f"#session-{old.id}")).to_have_count(0, timeout=SECOND)
+        expect(page.locator(f"#session-{old.id}")).to_have_count(0, timeout=SOON)
         assert page.evaluate("window.same")  # by no reload
 
     def test_counts_projects_beside_it(self, site, writer, desktop):
         a_session(site.store, "the first")
         connected(desktop, "/")
         writer.create("/code/other", said("another", role="user"))
-        expect(desktop.locator(".rail .project", has_text="other")).to_be_visible(timeout=SECOND)
+        expect(desktop.locator(".rail .project", has_text="other")).to_be_visible(timeout=SOON)
         expect(desktop.locator(".rail .project").first.locator(".count")).to_have_text("2")
 
     def test_keeps_more_rows_than_one_page_has(self, site, writer, desktop):
@@ -125,7 +127,7 @@ class AList:
         desktop.get_by_role("link", name="Show 50 more").click()
         expect(desktop.locator("tr[data-session]")).to_have_count(60)
         writer.create("demo", said("the newest", role="user"))
-        expect(desktop.locator("tr[data-session]")).to_have_count(61, timeout=2 * SECOND)
+        expect(desktop.locator("tr[data-session]")).to_have_count(61, timeout=SOON)
         expect(desktop.locator("tr[data-session] .title").last).to_have_text("session 0")
 
     def test_leaves_a_title_alone_that_is_being_edited_and_the_focus_where_it_is(self, site, writer, desktop):
@@ -136,14 +138,14 @@ class AList:
         field = desktop.locator(f"#session-{edited.id} [name=title]")
         field.fill("half a wo")
         writer.append(edited.id, said("more"))
-        expect(desktop.locator("tr[data-session]").first).to_have_id(f"session-{edited.id}", timeout=SECOND)
+        expect(desktop.locator("tr[data-session]").first).to_have_id(f"session-{edited.id}", timeout=SOON)
         expect(field).to_have_value("half a wo")
         expect(field).to_be_focused()
         field.press("Escape")
         expect(desktop.locator(f"#session-{edited.id} .title")).to_be_focused()
         desktop.locator(f"#session-{focused.id} .title").focus()
         writer.append(focused.id, said("more"))
-        expect(desktop.locator("tr[data-session]").first).to_have_id(f"session-{focused.id}", timeout=SECOND)
+        expect(desktop.locator("tr[data-session]").first).to_have_id(f"session-{focused.id}", timeout=SOON)
         expect(desktop.locator(f"#session-{focused.id} .title")).to_be_focused()
 
     def test_can_be_worked_with_after_it_changed(self, site, writer, desktop):
@@ -151,7 +153,7 @@ class AList:
         connected(desktop, "/")
         id = writer.create("demo", said("came in", role="user"))
         row = desktop.locator(f"#session-{id}")
-        expect(row).to_be_visible(timeout=SECOND)
+        expect(row).to_be_visible(timeout=SOON)
         row.hover()
         row.locator("[data-trash] button").click()
         desktop.get_by_role("button", name="Undo").click()
@@ -159,13 +161,13 @@ class AList:
 
 
 class ATranscript:
-    def test_shows_new_messages_at_its_end_within_a_second(self, site, writer, page):
+    def test_shows_new_messages_at_its_end(self, site, writer, page):
         session = long_session(site, 4)
         connected(page, f"/sessions/{session.id}/")
         page.evaluate("window.same = true")
         for number in range(4, 7):
             writer.append(session.id, said(f"written elsewhere {number}"))
-            expect(page.locator(f"#m{number}")).to_contain_text(f"elsewhere {number}", timeout=SECOND)
+            expect(page.locator(f"#m{number}")).to_contain_text(f"elsewhere {number}", timeout=SOON)
         expect(page.locator("#end")).to_have_text("End of 7 messages")
         expect(page.locator(".facts")).to_contain_text("7 messages")
         assert page.locator(".message").count() == 7
@@ -178,7 +180,7 @@ class ATranscript:
         page.wait_for_timeout(300)
         before = page.evaluate(TOP.format(10)), page.evaluate("scrollY")
         writer.append(session.id, said("new one", "new two"))
-        expect(page.get_by_role("link", name="2 new messages")).to_be_visible(timeout=SECOND)
+        expect(page.get_by_role("link", name="2 new messages")).to_be_visible(timeout=SOON)
         assert (page.evaluate(TOP.format(10)), page.evaluate("scrollY")) == before
         writer.append(session.id, said("new three"))
         page.get_by_role("link", name="3 new messages").click()
@@ -189,11 +191,11 @@ class ATranscript:
         session = long_session(site)
         connected(page, f"/sessions/{session.id}/")
         writer.append(session.id, said("new " * 300))
-        page.get_by_role("button", name="Follow").click(timeout=2 * SECOND)
+        page.get_by_role("button", name="Follow").click(timeout=SOON)
         expect(page.locator("#end")).to_be_in_viewport()
         for number in range(41, 44):
             writer.append(session.id, said(f"followed {number} " + "on " * 900))
-            expect(page.locator(f"#m{number}")).to_be_attached(timeout=2 * SECOND)  # one right after the other
+            expect(page.locator(f"#m{number}")).to_be_attached(timeout=SOON)
             expect(page.locator("#end")).to_be_in_viewport()
 
     def test_puts_a_result_into_the_card_of_its_call_and_leaves_what_is_unfolded(self, site, writer, desktop):
@@ -208,7 +210,7 @@ class ATranscript:
         desktop.locator("#m1 summary").click()
         desktop.evaluate("document.getElementById('m1').same = true")
         writer.append(session.id, [result, *said("built")])
-        expect(desktop.locator("#m5")).to_contain_text("built", timeout=SECOND)
+        expect(desktop.locator("#m5")).to_contain_text("built", timeout=SOON)
         desktop.locator("#m3 summary").click()
         expect(desktop.locator("#m3 .output", has_text="made it")).to_be_visible()
         assert desktop.evaluate("document.getElementById('m1').same && document.querySelector('#m1 details').open")
@@ -217,26 +219,33 @@ class ATranscript:
         session = long_session(site, 130)
         connected(desktop, f"/sessions/{session.id}/")
         writer.append(session.id, said("at the very end"))
-        desktop.get_by_role("link", name="1 new message").click(timeout=2 * SECOND)
+        desktop.get_by_role("link", name="1 new message").click(timeout=SOON)
         expect(desktop.locator("#m130")).to_be_in_viewport()
 
     def test_takes_in_more_than_a_window_at_once(self, site, writer, desktop):
         session = long_session(site, 4)
         connected(desktop, f"/sessions/{session.id}/")
         writer.append(session.id, said(*(f"burst {number}" for number in range(150))))
-        expect(desktop.locator("#m50")).to_be_attached(timeout=SECOND)
+        expect(desktop.locator("#m50")).to_be_attached(timeout=SOON)
         desktop.get_by_role("link", name="Later messages").click()
         expect(desktop.locator("#m110")).to_be_attached()
         desktop.get_by_role("link", name="Later messages").click()
         expect(desktop.locator("#end")).to_have_text("End of 154 messages")
         writer.append(session.id, said("after it"))
-        expect(desktop.locator("#m154")).to_be_attached(timeout=SECOND)
+        expect(desktop.locator("#m154")).to_be_attached(timeout=SOON)
+
+    def test_of_prompts_alone_says_what_is_new_and_shows_it(self, site, writer, desktop):
+        session = long_session(site, 4)
+        connected(desktop, f"/sessions/{session.id}/?mode=focused")
+        writer.append(session.id, said("a new prompt", role="user"))
+        desktop.get_by_role("link", name="1 new message").click(timeout=SOON)
+        expect(desktop.locator("#m4")).to_contain_text("a new prompt")
 
     def test_says_that_it_was_rewritten(self, site, writer, desktop):
         session = long_session(site, 12)
         connected(desktop, f"/sessions/{session.id}/")
         writer.update(session.id, said("only this", role="user"), 1)
-        desktop.get_by_role("link", name="This session was rewritten").click(timeout=2 * SECOND)
+        desktop.get_by_role("link", name="This session was rewritten").click(timeout=SOON)
         expect(desktop.locator(".message")).to_have_count(1)
 
     def test_takes_its_title_and_forks_from_other_tabs_and_processes(self, site, writer, open_page):
@@ -247,28 +256,29 @@ class ATranscript:
         other.locator(".session-head [data-rename]").click()
         other.get_by_label("Title of the session").fill("from the other tab")
         other.keyboard.press("Enter")
-        expect(one.locator("h1")).to_contain_text("from the other tab", timeout=2 * SECOND)
+        expect(one.locator("h1")).to_contain_text("from the other tab", timeout=SOON)
+        expect(one).to_have_title(re.compile("from the other tab"))
         writer.fork_at(session.id, 2)
-        expect(one.locator(".facts")).to_contain_text("1 fork", timeout=SECOND)
+        expect(one.locator(".facts")).to_contain_text("1 fork", timeout=SOON)
 
     def test_begins_where_there_was_none(self, site, writer, desktop):
         session = site.store.create("demo", [])
         connected(desktop, f"/sessions/{session.id}/")
         writer.append(session.id, said("the first", role="user"))
-        expect(desktop.locator("#m0")).to_contain_text("the first", timeout=SECOND)
+        expect(desktop.locator("#m0")).to_contain_text("the first", timeout=SOON)
         writer.append(session.id, said("the second"))
-        expect(desktop.locator("#m1")).to_contain_text("the second", timeout=SECOND)
+        expect(desktop.locator("#m1")).to_contain_text("the second", timeout=SOON)
 
 
 class ALineage:
-    def test_grows_and_is_renamed_within_a_second(self, site, writer, page):
+    def test_grows_and_is_renamed_by_itself(self, site, writer, page):
         root = long_session(site, 4)
         connected(page, f"/sessions/{root.id}/lineage/")
         fork = writer.fork_at(root.id, 2)
-        expect(page.locator(f"tr[data-node='{fork}']")).to_be_visible(timeout=SECOND)
+        expect(page.locator(f"tr[data-node='{fork}']")).to_be_visible(timeout=SOON)
         expect(page.locator(".facts")).to_contain_text("2 sessions")
         writer.rename(fork, "another way")
-        expect(page.locator(f"tr[data-node='{fork}'] .title")).to_have_text("another way", timeout=SECOND)
+        expect(page.locator(f"tr[data-node='{fork}'] .title")).to_have_text("another way", timeout=SOON)
 
 
 class ACutConnection:
@@ -296,7 +306,7 @@ class ACutConnection:
         expect(page.locator(".title").first).to_have_text("the first")
         page.unroute("**/*")
         blocked.clear()
-        expect(page.locator(".title").first).to_have_text("missed", timeout=5 * SECOND)
+        expect(page.locator(".title").first).to_have_text("missed", timeout=2 * SOON)
         expect(status).to_have_text("")
         assert len(sockets) == 2
 
@@ -312,6 +322,15 @@ class ACutConnection:
         expect(desktop.locator(".title").first).to_have_text("renamed here")
         writer.rename(session.id, "renamed there")
         expect(desktop.locator(".title").first).to_have_text("renamed there", timeout=15 * SECOND)
+
+    def test_that_was_let_in_no_longer_is_told_nothing_more(self, site, writer, desktop):
+        session = a_session(site.store, "the first")
+        connected(desktop, "/")
+        site.run(browsers.revoke_all)
+        expect(desktop.locator(".live [role=status]")).to_have_text("You are no longer let in.", timeout=SOON)
+        writer.rename(session.id, "a secret")
+        desktop.wait_for_timeout(SECOND)
+        expect(desktop.locator(".title").first).to_have_text("the first")
 
 
 class SwitchedOff:
@@ -332,7 +351,7 @@ class SwitchedOff:
         desktop.keyboard.press("?")
         desktop.get_by_label("Pages follow what is written").check()
         writer.rename(session.id, "seen")
-        expect(desktop.locator(".title").first).to_have_text("seen", timeout=2 * SECOND)
+        expect(desktop.locator(".title").first).to_have_text("seen", timeout=SOON)
 
     def test_a_page_without_javascript_reads(self, site, plain_page):
         session = a_session(site.store, "the first")

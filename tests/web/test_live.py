@@ -231,6 +231,30 @@ class AHint:
         assert run(scenario)["sessions"] == ids(session)
         assert len(failed) == 3
 
+    @pytest.mark.parametrize("either_database", ["postgresql"], indirect=True)  # which has connections to end
+    @pytest.mark.django_db(transaction=True, databases=["postgresql"])
+    def test_comes_again_after_the_connection_was_ended(self, the_store, owner, monkeypatch, either_database):
+        monkeypatch.setattr(hints, "ABSENT", 0.05)
+        session = a_session(the_store, "one")
+
+        def end(pids):
+            databases.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) pid", [pids])
+
+        async def scenario():
+            async with a_page(owner) as page:
+                await page.watch(lists=True)
+                source = hints._sources[either_database]
+                own = await source._apart(lambda: databases.execute("SELECT pg_backend_pid()").fetchone()[0])
+                await do(end, [own])
+                await do(the_store.rename, session.id, "new")
+                again = await page.next()
+                other = await source._apart(lambda: databases.execute("SELECT pg_backend_pid()").fetchone()[0])
+                return again, own != other
+
+        again, is_another = run(scenario)
+        assert again["sessions"] == ids(session)
+        assert is_another
+
 
 class WhoMayNotSee:
     def test_is_told_nothing(self, the_store, viewer):

@@ -19,6 +19,7 @@ Sign = Literal["<", "<=", "=", ">=", ">"]
 State = Literal["pinned", "archived", "running", "root", "fork", "subagent", "compaction", "continuation"]
 
 QUERY_LIMIT = 1000  # characters, its words included
+SHORTENED_ID = 4  # hex digits that a shortened id has at least
 _LARGEST = 2**53  # of what is compared; beyond every size
 
 # A word begins where the text does or after white space; its value may be quoted, and then holds spaces.
@@ -181,8 +182,8 @@ def _one_of(word: str, choices: tuple[str, ...]) -> Callable[[str, datetime], st
 
 def _id(value: str, now: datetime) -> str:
     digits = value.replace("-", "").lower()
-    if not 1 <= len(digits) <= 32 or not set(digits) <= set("0123456789abcdef"):
-        raise ValueError(f"“under:” wants the beginning of a session's id, not “{value}”.")
+    if not SHORTENED_ID <= len(digits) <= 32 or not set(digits) <= set("0123456789abcdef"):
+        raise ValueError(f"“under:” wants at least {SHORTENED_ID} digits of a session's id, not “{value}”.")
     return digits
 
 

@@ -14,6 +14,7 @@ from sessions_app import store
 from sessions_app.access.throttle import ThrottleOfEach
 from sessions_app.actors import Actor
 from sessions_app.errors import InvalidLineage, SessionNotFound
+from sessions_app.grammar import SHORTENED_ID
 from sessions_app.models import Session, Transcript
 from sessions_app.web import find, live
 from sessions_app.web import transcript_window as window
@@ -24,7 +25,6 @@ from sessions_app.web.rendering.marks import QUERY_LIMIT
 from sessions_app.web.transcript_outline import outline
 from sessions_app.web.transcript_subagents import link_subagents
 
-PREFIX_LENGTH = 4  # hex digits that a shortened id has at least
 CHOICES = 10  # sessions offered where a shortened id fits several
 CHILDREN = 12  # forks and sub-agents listed in the head
 
@@ -63,8 +63,8 @@ def prefix(request: HttpRequest, prefix: str) -> HttpResponse:
         answer["Retry-After"] = f"{wait + 1:.0f}"
         return answer
     digits = prefix.replace("-", "")
-    if len(digits) < PREFIX_LENGTH:
-        return _missing(request, f"A shortened id has at least {PREFIX_LENGTH} digits; “{prefix}” has {len(digits)}.")
+    if len(digits) < SHORTENED_ID:
+        return _missing(request, f"A shortened id has at least {SHORTENED_ID} digits; “{prefix}” has {len(digits)}.")
     found = (
         Session.objects.visible().live().with_id_prefix(digits).select_related("project").newest_first()[: CHOICES + 1]
     )

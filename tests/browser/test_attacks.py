@@ -13,8 +13,10 @@ import uvicorn
 from django.conf import settings
 
 from sessions_app.access import codes
+from sessions_app.web import enter
 from sessions_site.guard import HEADERS, Guard, Rules
 from tests.browser import chromium
+from tests.web.test_enter import ELSEWHERE_BY_ANY_FORM, ODD_PATHS
 
 ATTEMPTS = """async ({target, socket}) => {
   const loaded = (name, place) => new Promise((done) => {
@@ -270,3 +272,14 @@ class TheCookie:
 
     def test_of_an_address_is_sent_to_servers_at_that_address(self, site, browser, hostile):
         assert any(self.cookies(site, browser, hostile, "127.0.0.1"))
+
+
+class AnAddressToGoOnTo:
+    AWAY = """addresses => addresses.filter(
+      (each) => URL.canParse(each, location) && new URL(each, location).origin !== location.origin)"""
+
+    def test_is_of_this_site_to_a_browser_too(self, site, desktop):
+        desktop.goto("/")
+        asked = [*ELSEWHERE_BY_ANY_FORM, *ODD_PATHS]
+        assert desktop.evaluate(self.AWAY, [enter._own_address(each) for each in asked]) == []
+        assert len(desktop.evaluate(self.AWAY, asked)) > 100

@@ -282,6 +282,68 @@ ELSEWHERE = [
     "//127.0.0.1:8000@evil.test/",
     "",
 ]
+STARTS = [
+    "//",
+    "///",
+    "////",
+    "/\\",
+    "\\\\",
+    "\\/",
+    "/\\/",
+    "/\\\\",
+    "/\t/",
+    "/\n/",
+    "/\r/",
+    "\t//",
+    "\n//",
+    " //",
+    "\x00//",
+]
+STARTS += [
+    "\x0b//",
+    "\x1f//",
+    "\ufeff//",
+    "\u3000//",
+    "http://",
+    "https://",
+    "HTTP://",
+    "http:/",
+    "http:",
+    "https:\\\\",
+]
+STARTS += [
+    "ftp://",
+    "ws://",
+    "//\t",
+    "javascript://",
+    "data:text/html,",
+    "blob:http://",
+    "file://",
+    "//user@",
+    "http://127.0.0.1@",
+]
+STARTS += ["http://127.0.0.1:8000@", "//127.0.0.1\\@", "//[::1]@", "", "@", ".", "?//", "#//"]
+ENDS = ["evil.test", "evil.test/", "evil.test:8000/", "evil.test/%2f..", "evil.test#/", "127.0.0.1.evil.test/x"]
+ELSEWHERE_BY_ANY_FORM = [start + end for start in STARTS for end in ENDS]
+# Odd, and yet a path of this site to every browser: tests/browser/test_attacks.py asks one.
+ODD_PATHS = [
+    "/%2f/evil.test",
+    "/%5cevil.test",
+    "/.//evil.test",
+    "/..//evil.test",
+    "/@evil.test",
+    "/;//evil.test",
+    "/x//evil.test",
+]
+ODD_PATHS += [
+    "/\x00/evil.test",
+    "/?next=//evil.test",
+    "/#//evil.test",
+    "/%09/evil.test",
+    "/%00/evil.test",
+    "/http://evil.test",
+    "/:80//evil.test",
+]
 
 
 class GoingOn:
@@ -294,6 +356,14 @@ class GoingOn:
     def test_never_leads_elsewhere(self, visitor, address):
         assert visitor.post("/enter/", {"code": codes.make(), "next": address})["Location"] == "/"
         assert visitor.get("/enter/", {"next": address})["Location"] == "/"
+
+    def test_never_leads_elsewhere_in_whatever_form_it_is_written(self, visitor):
+        assert len(set(ELSEWHERE_BY_ANY_FORM)) > 200
+        led = {address: visitor.get("/enter/", {"next": address})["Location"] for address in ELSEWHERE_BY_ANY_FORM}
+        assert {address: to for address, to in led.items() if to != "/"} == {}
+
+    def test_leads_to_a_path_that_is_odd(self, visitor):
+        assert [visitor.get("/enter/", {"next": path})["Location"][:1] for path in ODD_PATHS] == ["/"] * len(ODD_PATHS)
 
 
 class AToken:

@@ -4,8 +4,9 @@ import re
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher, low_level
 from django.conf import settings
-from django.contrib.auth.hashers import get_hasher
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.test import override_settings
 from django.utils import timezone
@@ -115,20 +116,6 @@ class SigningIn:
         a_user()
         answer = stranger.post("/enter/", {"name": "ada", "password": PASSWORD, "next": address})
         assert answer["Location"] == "/"
-
-    def test_costs_the_same_whatever_was_wrong(self, monkeypatch):
-        """By how often a password is digested, which takes nearly all of the time, and whether that is with one's salt."""
-        a_user("ada")
-        people.set_active(a_user("left"), False)
-        hasher, digested = get_hasher(), []
-        monkeypatch.setattr(type(hasher), "encode", lambda self, *given: digested.append(given) or "argon2$x")
-        monkeypatch.setattr(type(hasher), "verify", lambda self, *given: digested.append(given) and False)
-        counts = {}
-        for name in ("ada", "nobody", "left"):
-            digested.clear()
-            assert sign_in(name=name, password="wrong").answer.status_code == 403
-            counts[name] = len(digested)
-        assert set(counts.values()) == {1}, counts
 
     def test_says_the_same_of_a_wrong_name_a_wrong_password_and_who_left(self):
         a_user("ada")
@@ -281,6 +268,78 @@ class Guessing:
         assert ada.post("/admin/login/", form).status_code == 403
         assert ada.get("/settings/people/").status_code == 403
         assert sign_in(name="root").get("/admin/").status_code == 200
+
+
+class AName:
+    """That nobody has costs as much work as one that somebody has, so that the time of the answer tells neither."""
+
+    @pytest.fixture
+    def work(self, monkeypatch):
+        """Counts how often a password is hashed, by the hasher that a team has."""
+        runs = []
+        hash_secret, verify = low_level.hash_secret, PasswordHasher.verify
+        monkeypatch.setattr(low_level, "hash_secret", lambda *a, **n: runs.append("hash") or hash_secret(*a, **n))
+        monkeypatch.setattr(PasswordHasher, "verify", lambda *a, **n: runs.append("verify") or verify(*a, **n))
+        with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.Argon2PasswordHasher"]):
+            a_user("ada")
+            people.set_active(a_user("left"), False)
+            people.invite("invited")
+
+            def of_signing_in(name):
+                runs.clear()
+                assert sign_in(name=name, password="wrong").answer.status_code == 403
+                return len(runs)
+
+            yield of_signing_in
+
+    def test_is_not_told_by_the_work_of_refusing_it(self, work):
+        assert {name: work(name) for name in ("ada", "left", "invited", "nobody", "", "x" * 1000)} == dict.fromkeys(
+            ("ada", "left", "invited", "nobody", "", "x" * 1000), 1
+        )
+
+    def test_would_be_told_by_a_server_that_looks_it_up_first(self, work, monkeypatch):
+        def careless(self, request, username=None, password=None, **more):
+            user = User.objects.filter(username=username).first()
+            return user if user and user.check_password(password) else None
+
+        monkeypatch.setattr(ModelBackend, "authenticate", careless)
+        assert (work("ada"), work("nobody")) == (1, 0)
+
+    def test_that_may_not_be_tried_now_costs_no_work(self, work):
+        for number in range(faults.OF_EITHER):
+            faults.count(f"user{number}", "127.0.0.1")
+        with pytest.raises(AssertionError):
+            work("ada")  # 429, not 403
+
+
+class ALinkInFull:
+    @pytest.mark.parametrize(
+        "marks",
+        [
+            {"X-Forwarded-Host": "evil.test"},
+            {"Forwarded": "host=evil.test"},
+            {"X-Original-Host": "evil.test"},
+            {"X-Host": "evil.test"},
+            {"X-Forwarded-Server": "evil.test"},
+            {"X-Forwarded-Port": "99"},
+        ],
+        ids=lambda marks: next(iter(marks)),
+    )
+    def test_names_the_host_that_the_guard_let_through_and_no_header(self, marks):
+        admin = signed_in("root", admin=True)
+        page = admin.post("/settings/people/", {"name": "eve"}, headers=marks).content.decode()
+        assert re.findall(r"https?://[^/\s]+(?=/invitation/)", page) == ["http://127.0.0.1"]
+        assert "evil.test" not in page
+
+    @pytest.mark.parametrize(
+        "host", ["evil.test", "127.0.0.1@evil.test", "127.0.0.1.evil.test", "evil.test:80#127.0.0.1"]
+    )
+    def test_is_made_for_no_other_host_even_behind_the_guard(self, host):
+        admin = signed_in("root", admin=True)
+        assert admin.post("/settings/people/", {"name": "eve"}, HTTP_HOST=host).status_code == 400
+        with override_settings(ALLOWED_HOSTS=["*"]):
+            made = admin.post("/settings/people/", {"name": "eve"}, HTTP_HOST="evil.test").content.decode()
+        assert "http://evil.test/invitation/" in made
 
 
 class AnInvitation:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets as random
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from django.db.models import F
 from django.utils import timezone
 
 from sessions_app.access import secrets
@@ -13,7 +15,17 @@ from sessions_app.databases import execute
 from sessions_app.session_rows import aware
 
 LIFETIME = timedelta(days=30)
-_FIND = "SELECT expires_at FROM forklore_access_browser WHERE digest = %s"  # by the cursor, for every request asks it
+NOTED = timedelta(minutes=1)  # how exactly the last use is kept
+_FIND = "SELECT id, expires_at, last_used_at FROM forklore_access_browser WHERE digest = %s"  # by the cursor, for every request asks it
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserRecord:
+    id: int
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime
+    current: bool
 
 
 def let_in() -> str:
@@ -21,13 +33,36 @@ def let_in() -> str:
     now = timezone.now()
     Browser.objects.filter(expires_at__lte=now).delete()
     secret = random.token_urlsafe(32)
-    Browser.objects.create(digest=secrets.keyed_digest(secret), created_at=now, expires_at=now + LIFETIME)
+    Browser.objects.create(
+        digest=secrets.keyed_digest(secret), created_at=now, expires_at=now + LIFETIME, last_used_at=now
+    )
     return secret
 
 
 def is_let_in(secret: str) -> bool:
-    found = execute(_FIND, [secrets.keyed_digest(secret)]).fetchone()
-    return found is not None and aware(found[0]) > timezone.now()
+    found, now = execute(_FIND, [secrets.keyed_digest(secret)]).fetchone(), timezone.now()
+    if found is None or aware(found[1]) <= now:
+        return False
+    if found[2] is None or aware(found[2]) <= now - NOTED:
+        Browser.objects.filter(pk=found[0]).update(last_used_at=now)
+    return True
+
+
+def listed(secret: str, most: int) -> list[BrowserRecord]:
+    """Those that are let in, the last used first; `secret` is that of who asks."""
+    here = secrets.keyed_digest(secret)
+    rows = Browser.objects.filter(expires_at__gt=timezone.now()).order_by(
+        F("last_used_at").desc(nulls_last=True), "-pk"
+    )
+    return [
+        BrowserRecord(row.pk, row.created_at, row.last_used_at, row.expires_at, row.digest == here)
+        for row in rows[:most]
+    ]
+
+
+def revoke_one(id: int) -> bool:
+    """Whether there was such a one."""
+    return bool(Browser.objects.filter(pk=id).delete()[0])
 
 
 def revoke(secret: str) -> None:

@@ -42,6 +42,7 @@ class Browser(models.Model):
     digest = models.CharField(max_length=64, unique=True)  # keyed by Django's secret, so that a new secret revokes all
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
 
 
 class LaunchCode(models.Model):

@@ -17,6 +17,8 @@ from sessions_app.errors import NotAllowed
 from sessions_app.web.settings_context import actor_of, settings_page
 from sessions_app.web.sign_in import LONGEST
 
+MOST_BROWSERS = 100  # listed; all others can be shut out at once
+
 
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
@@ -45,9 +47,11 @@ def password(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def end_browsers(request: HttpRequest) -> HttpResponse:
-    """End one session of one's own, or all browsers but this one."""
+    """End one session or browser of one's own, or all but this one."""
     actor = _person(request)
-    if actor.kind == "owner":
+    if actor.kind == "owner" and "id" in request.POST:
+        _end_browser(request.POST["id"])
+    elif actor.kind == "owner":
         browsers.revoke_others(request.COOKIES.get(settings.FORKLORE_COOKIE, ""))
         audit.append("ended", "browser", "all others")
     elif "id" in request.POST:
@@ -58,11 +62,18 @@ def end_browsers(request: HttpRequest) -> HttpResponse:
     return redirect("web:settings")
 
 
+def _end_browser(id: str) -> None:
+    if id.isascii() and id.isdigit() and len(id) < 19 and browsers.revoke_one(int(id)):
+        audit.append("ended", "browser", id)
+
+
 def _page(request: HttpRequest, status: int = 200, error: str = "") -> HttpResponse:
     actor = _person(request)
     context = {"error": error, "team": settings.FORKLORE_MODE == "team", "actor": actor}
     if actor.kind == "owner":
-        context |= {"browser_count": browsers.count(), "data_directory": settings.DATA_DIR}
+        here = request.COOKIES.get(settings.FORKLORE_COOKIE, "")
+        context |= {"browser_count": browsers.count(), "browsers": browsers.listed(here, MOST_BROWSERS)}
+        context |= {"data_directory": settings.DATA_DIR}
     else:
         key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
         context |= {"sessions": user_sessions.of(_user(request).pk, key)}

@@ -12,7 +12,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from sessions_app.access import browsers, codes, throttle, token_file, tokens
-from sessions_app.access.models import Browser, LaunchCode
+from sessions_app.access.models import AuditEntry, Browser, LaunchCode
 from sessions_app.web import enter
 from tests.builders import a_session
 from tests.web.conftest import HTMX, Visitor
@@ -241,6 +241,28 @@ class TheCookie:
 
         visitor.cookies[settings.FORKLORE_COOKIE] = copied
         assert visitor.get("/").status_code == 401
+
+    def test_is_listed_by_when_it_came_and_was_used_and_is_shut_out_from_another(self, visitor, later):
+        other = Visitor(HTTP_HOST="127.0.0.1").enter()
+        later(timedelta(hours=2))
+        assert visitor.get("/projects/").status_code == 200
+        first, second = browsers.listed(visitor.cookies[settings.FORKLORE_COOKIE].value, 9)
+        assert (first.current, second.current) == (True, False)
+        assert first.last_used_at - second.last_used_at > timedelta(hours=1)
+
+        shown = page(visitor.get("/settings/")).one("table")
+        assert len(shown.one("tbody").all("tr")) == 2
+        assert shown.one("input", name="id")["value"] == str(second.id)
+        assert other.get("/projects/").status_code == 200
+        assert visitor.post("/settings/browsers/", {"id": second.id}).status_code == 302
+        assert other.get("/projects/").status_code == 401
+        assert visitor.get("/projects/").status_code == 200
+        assert AuditEntry.objects.newest_first()[0].object_id == str(second.id)
+
+    @pytest.mark.parametrize("id", ["0", "-1", "x", "", "9" * 40, "²"])
+    def test_that_is_not_there_is_shut_out_without_a_word(self, visitor, id):
+        assert visitor.post("/settings/browsers/", {"id": id}).status_code == 302
+        assert visitor.get("/projects/").status_code == 200
 
     def test_ends_for_all_by_one_command(self, visitor):
         assert browsers.revoke_all() == 1

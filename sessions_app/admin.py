@@ -1,16 +1,19 @@
-"""Projects and sessions in Django's admin: to look at, for only the store writes."""
+"""Django's admin: projects and sessions to look at, for only the store writes; people, with what is done to them noted."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from sessions_app.access import audit
 from sessions_app.models import Project, Session
 from sessions_app.web.formats import agent_name, size_text
 
@@ -138,3 +141,36 @@ class SessionAdmin(ReadOnlyAdmin):
         if session.trashed_at:
             return "in the trash"
         return format_html('<a href="{}">Show</a>', reverse("web:session", args=[session.pk]))
+
+
+class Audited(admin.ModelAdmin):
+    """What is changed here is in the audit log too, within the same transaction."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._note("added in Django's admin", obj)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        self._note("changed in Django's admin", obj)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for each in queryset:
+            self._note("deleted in Django's admin", each)
+        return super().log_deletions(request, queryset)
+
+    def _note(self, verb: str, of: Model) -> None:
+        audit.append(verb, str(self.opts.model_name), of.pk)
+
+
+admin.site.unregister((User, Group))
+
+
+@admin.register(User)
+class AuditedUserAdmin(Audited, UserAdmin):
+    pass
+
+
+@admin.register(Group)
+class AuditedGroupAdmin(Audited, GroupAdmin):
+    pass

@@ -1,8 +1,11 @@
 """Django's admin looks at projects and sessions; only the store writes."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib import admin as django_admin
+from django.contrib.auth.models import Group, User
 
+from sessions_app.access.models import AuditEntry
+from sessions_app.admin import Audited, ReadOnlyAdmin
 from tests.builders import a_session
 from tests.web.reading import page
 
@@ -62,3 +65,31 @@ class Projects:
 
     def test_link_to_their_page(self, admin, session):
         assert page(admin.get("/admin/forklore/project/")).all("a", href="/projects/shop/")
+
+
+class TheAuditLog:
+    def noted(self):
+        entries = AuditEntry.objects.filter(verb__endswith="Django's admin").order_by("pk")
+        return [(each.verb.split()[0], each.kind, each.object_id) for each in entries]
+
+    def test_has_what_is_done_to_people_and_not_what_they_are_called(self, admin):
+        password = "a horse of another colour"
+        form = {"username": "eve", "password1": password, "password2": password, "usable_password": "true"}
+        assert admin.post("/admin/auth/user/add/", form).status_code == 302
+        eve = User.objects.get(username="eve")
+        form = {"username": "eva", "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+        assert admin.post(f"/admin/auth/user/{eve.pk}/change/", form).status_code == 302
+        assert admin.post(f"/admin/auth/user/{eve.pk}/delete/", {"post": "yes"}).status_code == 302
+
+        assert self.noted() == [(verb, "user", str(eve.pk)) for verb in ("added", "changed", "deleted")]
+        assert not [each for each in AuditEntry.objects.values() if "eve" in str(each) or "eva" in str(each)]
+
+    def test_has_each_of_several_that_are_deleted_at_once(self, admin):
+        groups = [Group.objects.create(name=name) for name in ("one", "two")]
+        form = {"action": "delete_selected", "post": "yes", "_selected_action": [group.pk for group in groups]}
+        assert admin.post("/admin/auth/group/", form).status_code == 302
+        assert sorted(self.noted()) == [("deleted", "group", str(group.pk)) for group in groups]
+
+    def test_knows_of_all_that_can_be_changed_there(self):
+        registered = django_admin.site._registry.values()
+        assert [each for each in registered if not isinstance(each, Audited | ReadOnlyAdmin)] == []

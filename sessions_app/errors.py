@@ -99,3 +99,7 @@ class ChangesForgotten(StoreError):
 
 class DatabaseTooNew(StoreError):
     """The database was written by a newer Forklore than this one."""
+
+
+class BackupFailed(StoreError):
+    """A backup could not be written, or what was to be restored is no whole one."""

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
-from sessions_app import databases
+from sessions_app import backups, databases
 from sessions_app.errors import DatabaseTooNew
 
 MIGRATION_LOCK = 0x4D696772  # any number that nobody else locks
@@ -40,12 +40,15 @@ def has_one_writer(alias: str) -> bool:
 def migrate(alias: str, verbosity: int = 0) -> bool:
     """Bring a database to this version's tables; whether anything was to do.
 
-    A new SQLite file is readable by its owner only. Raises DatabaseTooNew if a newer Forklore has written it.
+    A new SQLite file is readable by its owner only, and one with content is copied to `backups` beside it first. Raises
+    DatabaseTooNew if a newer Forklore has written it, and BackupFailed, with nothing changed.
     """
     if not _is_behind(alias):
         return False
     with _alone(alias):
         if _is_behind(alias):
+            if _has_sessions(alias):
+                backups.before_migration(alias)
             call_command("migrate", database=alias, verbosity=verbosity, interactive=False)
     return True
 
@@ -64,6 +67,16 @@ def _is_behind(alias: str) -> bool:
         name = min(unknown)[1]
         raise DatabaseTooNew(f"The database was written by a newer Forklore ({name}); update this one first.")
     return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _has_sessions(alias: str) -> bool:
+    if not backups.is_possible(alias):
+        return False
+    with connections[alias].cursor() as cursor:
+        if "forklore_session" not in connections[alias].introspection.table_names(cursor):
+            return False
+        cursor.execute("SELECT 1 FROM forklore_session LIMIT 1")
+        return cursor.fetchone() is not None
 
 
 def _make_private(path: str) -> None:

@@ -11,7 +11,7 @@ from django.db import DEFAULT_DB_ALIAS
 
 from sessions_app import opening
 from sessions_app.access import codes, people, token_file
-from sessions_app.errors import DatabaseTooNew
+from sessions_app.errors import BackupFailed, DatabaseTooNew
 from sessions_site import guard, private_files, running, serving, sqlite
 
 
@@ -88,7 +88,7 @@ class Command(BaseCommand):
     def _prepare_database(self) -> None:
         try:
             changed = opening.migrate(DEFAULT_DB_ALIAS)
-        except DatabaseTooNew as error:
+        except (BackupFailed, DatabaseTooNew) as error:
             raise CommandError(str(error)) from error
         if changed:
             self.stdout.write("Brought the database up to date.")

@@ -6,6 +6,7 @@ from sessions_app.web import (
     account,
     actions,
     api_docs,
+    compare,
     enter,
     health,
     imports,
@@ -53,5 +54,7 @@ urlpatterns = [
     path("sessions/<uuid:id>/delete/", actions.delete, name="delete"),
     path("sessions/<uuid:id>/restore/", actions.restore, name="restore"),
     path("sessions/<uuid:id>/purge/", actions.purge, name="purge"),
+    path("compare/<uuid:id>/<uuid:other>/", compare.compare, name="compare"),
+    path("compare/<uuid:id>/<uuid:other>/keep/", compare.keep, name="keep"),
     path("sessions/", include("sessions_app.web.transcript_urls")),
 ]

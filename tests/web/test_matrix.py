@@ -125,6 +125,8 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
     "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
+    "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{id}/"),
+    "compare/<uuid:id>/<uuid:other>/keep/": (writes("/compare/{id}/{id}/keep/"),),
     "sessions/<str:prefix>/": reads("/sessions/{prefix}/"),
     "api/v1/": (Ask("/api/v1/", takes="anybody"),),
     "api/v1/openapi.json": (Ask("/api/v1/openapi.json", takes="anybody"),),
@@ -399,6 +401,7 @@ class AnyAddress:
             ("/sessions/{id}/title/", "title"),
             ("/sessions/{id}/title/", "title_source"),
             ("/sessions/{id}/label/", "pinned_at"),
+            ("/compare/{id}/{id}/keep/", "archived_at"),
         }
         assert not User.objects.filter(is_superuser=True).exists()
 

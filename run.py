@@ -4,6 +4,7 @@
 python3 run.py [--port N]          start Forklore at http://127.0.0.1:8000
 python3 run.py open                let this machine's browser in to the Forklore that runs
 python3 run.py search_sessions X   search from the terminal, as grep does
+python3 run.py cleanup [POLICY]   run the policies of clean-up; --dry-run tells what they would do
 python3 run.py token create NAME   make a token for an agent or a script; also list, revoke
 python3 run.py create_admin NAME   make the first admin of a team (FORKLORE_MODE=team)
 python3 run.py test [ARGUMENTS]    run all tests; the arguments are pytest's

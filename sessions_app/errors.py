@@ -103,3 +103,15 @@ class DatabaseTooNew(StoreError):
 
 class BackupFailed(StoreError):
     """A backup could not be written, or what was to be restored is no whole one."""
+
+
+class InvalidPolicy(StoreError):
+    """A policy that says nothing that clean-up could do, or that is not there."""
+
+
+class JournalEntryNotFound(StoreError):
+    def __init__(self, number: int | None):
+        super().__init__(
+            "There is nothing to take back." if number is None else f"Entry {number} cannot be taken back."
+        )
+        self.number = number

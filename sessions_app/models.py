@@ -276,3 +276,55 @@ class Change(models.Model):
     session = models.ForeignKey(Session, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
     project = models.ForeignKey(Project, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
     kind = models.PositiveSmallIntegerField()
+
+
+class JournalEntry(models.Model):
+    """Something that was done to many sessions at once, by hand or by a policy, and can be taken back but for a purge."""
+
+    class State(models.TextChoices):
+        PLANNING = "planning"  # nothing has been done yet; one that was cut off is dropped
+        RUNNING = "running"
+        DONE = "done"
+        UNDOING = "undoing"
+        UNDONE = "undone"
+
+    action = models.CharField(max_length=12)
+    moment = models.DateTimeField()  # that of every change it made
+    actor = models.CharField(max_length=150, blank=True)  # "" for a program
+    policy = models.CharField(max_length=50, blank=True)
+    query = models.CharField(max_length=1000, blank=True)
+    state = models.CharField(max_length=8, choices=State)
+    done = models.PositiveIntegerField(default=0)  # sessions
+    freed_bytes = models.PositiveBigIntegerField(default=0)  # by a purge
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.policy}".rstrip()
+
+
+class JournalItem(models.Model):
+    class State(models.IntegerChoices):
+        PLANNED = 0
+        DONE = 1
+        PASSED_OVER = 2
+        UNDONE = 3
+
+    pk = models.CompositePrimaryKey("entry_id", "session_id")
+    entry = models.ForeignKey(JournalEntry, models.CASCADE, related_name="items", db_index=False)
+    session = models.ForeignKey(Session, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    state = models.PositiveSmallIntegerField(choices=State)
+    before = models.CharField(max_length=40, blank=True)  # of a restore: since when it was in the trash
+
+    class Meta:
+        indexes = [models.Index("entry", "state", name="journal_item_state")]
+
+
+class CleanupPolicy(models.Model):
+    """What goes without being asked for again: sessions that fit a query, off until somebody switches it on."""
+
+    name = models.CharField(max_length=50, unique=True)
+    query = models.CharField(max_length=1000)
+    action = models.CharField(max_length=12)
+    enabled = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.name

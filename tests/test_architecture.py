@@ -19,7 +19,15 @@ APP = CHECKOUT / "sessions_app"
 
 # store.py says what is written and when; these hold its SQL, and nobody else may call them (see the contract).
 WRITERS = {"store.py", "piece_table.py", "session_rows.py", "transcript_rows.py"}
-WRITERS |= {"search_index.py", "search_rebuild.py", "labels.py", "change_log.py", "write_keys.py"}
+WRITERS |= {
+    "search_index.py",
+    "search_rebuild.py",
+    "labels.py",
+    "change_log.py",
+    "write_keys.py",
+    "journal.py",
+    "cleanup_rows.py",
+}
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.
 WRITERS |= {"access/browsers.py", "access/codes.py", "access/tokens.py"}
 WRITERS |= {"access/audit.py", "access/roles.py", "access/people.py", "access/user_sessions.py", "access/faults.py"}

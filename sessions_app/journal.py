@@ -1,0 +1,175 @@
+"""The journal of what was done to many sessions at once: what is planned, how far it got, and what takes it back.
+
+Only cleanup.py calls this module, inside of its transactions. What was done carries the moment of its entry, so that
+an undo touches what still stands as the entry left it, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sessions_app import change_log, gate
+from sessions_app.actors import Role
+from sessions_app.databases import connection, execute
+from sessions_app.models import JournalEntry, JournalItem
+from sessions_app.piece_table import key
+from sessions_app.records import ChangeKind
+from sessions_app.session_rows import aware, moment_for_database, uuid_of
+
+PLANNED, DONE, PASSED_OVER, UNDONE = JournalItem.State.values
+
+# Whether a session may be touched: as it must be for the action, and for the undo of it. %s is the entry's moment.
+FITS = {
+    "trash": "trashed_at IS NULL",
+    "archive": "trashed_at IS NULL AND archived_at IS NULL",
+    "restore": "trashed_at IS NOT NULL",
+}
+FITS_UNDO = {"trash": "trashed_at = %s", "archive": "archived_at = %s", "restore": "trashed_at IS NULL"}
+CHANGES: dict[str, tuple[ChangeKind, ChangeKind]] = {
+    "trash": ("deleted", "restored"),
+    "archive": ("labelled", "labelled"),
+    "restore": ("restored", "deleted"),
+}
+# What a policy leaves alone, looked at again where it acts, for much may have happened since it was planned.
+_UNPROTECTED = """ AND pinned_at IS NULL AND updated_at <= %s
+AND NOT EXISTS (SELECT 1 FROM forklore_tag tag WHERE tag.session_id = session.id AND tag.name = 'keep')
+AND NOT EXISTS (SELECT 1 FROM forklore_session child WHERE child.parent_id = session.id AND child.trashed_at IS NULL
+AND NOT EXISTS (SELECT 1 FROM forklore_journalitem item WHERE item.entry_id = %s AND item.session_id = child.id))"""
+
+
+def begin(action: str, moment: datetime, actor: str, policy: str = "", query: str = "") -> int:
+    return JournalEntry.objects.create(
+        action=action, moment=moment, actor=actor[:150], policy=policy, query=query, state=JournalEntry.State.PLANNING
+    ).pk
+
+
+def plan(entry: int, ids: Iterable[UUID]) -> None:
+    rows = [[entry, key(id), PLANNED, ""] for id in ids]
+    with connection().cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO forklore_journalitem (entry_id, session_id, state, before) VALUES (%s, %s, %s, %s)"
+            " ON CONFLICT DO NOTHING",
+            rows,
+        )
+
+
+def drop(entry: int) -> None:
+    execute("DELETE FROM forklore_journalitem WHERE entry_id = %s", [entry])
+    execute("DELETE FROM forklore_journalentry WHERE id = %s", [entry])
+
+
+def locked(entry: int) -> JournalEntry | None:
+    """The entry, kept from other processes until the end of the transaction; SQLite has one writer anyway."""
+    return JournalEntry.objects.select_for_update().filter(pk=entry).first()
+
+
+def set_state(entry: int, state: str) -> None:
+    execute("UPDATE forklore_journalentry SET state = %s WHERE id = %s", [state, entry])
+
+
+def count(entry: int, done: int, freed: int = 0) -> None:
+    statement = "UPDATE forklore_journalentry SET done = done + %s, freed_bytes = freed_bytes + %s WHERE id = %s"
+    execute(statement, [done, freed, entry])
+
+
+def items(entry: int, state: int, limit: int) -> list[UUID]:
+    statement = "SELECT session_id FROM forklore_journalitem WHERE entry_id = %s AND state = %s LIMIT %s"
+    return [uuid_of(id) for (id,) in execute(statement, [entry, state, limit]).fetchall()]
+
+
+def mark(entry: int, ids: Sequence[UUID], state: int) -> None:
+    if ids:
+        statement = f"UPDATE forklore_journalitem SET state = %s WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
+        execute(statement, [state, entry, *map(key, ids)])
+
+
+def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -> list[UUID]:
+    """Those of the sessions that the action still takes, locked; a policy's leaves out what is protected by now."""
+    condition, parameters = FITS.get(entry.action, "trashed_at IS NOT NULL"), []
+    if entry.policy:
+        condition += _UNPROTECTED
+        parameters = [moment_for_database(running_after), entry.pk]
+    return _locked(ids, condition, parameters, Role.MAINTAINER if entry.action == "purge" else Role.WRITER)
+
+
+def fitting_undo(entry: JournalEntry, ids: Sequence[UUID]) -> list[UUID]:
+    """Those of the sessions that still stand as the entry left them, locked."""
+    condition = FITS_UNDO[entry.action]
+    return _locked(ids, condition, [moment_for_database(entry.moment)] if "%s" in condition else [], Role.WRITER)
+
+
+def act(entry: JournalEntry, ids: Sequence[UUID]) -> None:
+    """Do what the entry says to sessions that fit."""
+    if not ids:
+        return
+    moment = moment_for_database(entry.moment)
+    match entry.action:
+        case "trash":
+            _set("trashed_at = %s", [moment], ids)
+        case "archive":
+            _set("archived_at = %s", [moment], ids)
+        case "restore":
+            _remember_when_trashed(entry.pk, ids)
+            _set("trashed_at = NULL", [], ids)
+    _log(ids, CHANGES[entry.action][0])
+
+
+def take_back(entry: JournalEntry, ids: Sequence[UUID]) -> None:
+    if not ids:
+        return
+    match entry.action:
+        case "trash":
+            _set("trashed_at = NULL", [], ids)
+        case "archive":
+            _set("archived_at = NULL", [], ids)
+        case "restore":
+            _trash_as_before(entry.pk, ids)
+    _log(ids, CHANGES[entry.action][1])
+
+
+# Helpers, in the order in which they are called
+
+
+def _marks(ids: Sequence[UUID]) -> str:
+    return ", ".join(["%s"] * len(ids))
+
+
+def _locked(ids: Sequence[UUID], condition: str, parameters: Sequence[Any], needs: Role) -> list[UUID]:
+    lock = " ORDER BY id FOR UPDATE OF session" if connection().features.has_select_for_update else ""
+    sight, projects = gate.condition("project_id", needs)
+    statement = f"SELECT id FROM forklore_session session WHERE id IN ({_marks(ids)}) AND {condition}{sight}{lock}"  # noqa: S608
+    return [uuid_of(id) for (id,) in execute(statement, [*map(key, ids), *parameters, *projects]).fetchall()]
+
+
+def _set(values: str, parameters: Sequence[Any], ids: Sequence[UUID]) -> None:
+    execute(f"UPDATE forklore_session SET {values} WHERE id IN ({_marks(ids)})", [*parameters, *map(key, ids)])  # noqa: S608
+
+
+def _log(ids: Sequence[UUID], kind: ChangeKind) -> None:
+    change_log.note_where(f"id IN ({_marks(ids)})", [*map(key, ids)], kind)
+
+
+def _remember_when_trashed(entry: int, ids: Sequence[UUID]) -> None:
+    statement = f"SELECT id, trashed_at FROM forklore_session WHERE id IN ({_marks(ids)})"  # noqa: S608
+    with connection().cursor() as cursor:
+        cursor.execute(statement, [*map(key, ids)])
+        rows = [[_text(moment), entry, id] for id, moment in cursor.fetchall()]
+        cursor.executemany("UPDATE forklore_journalitem SET before = %s WHERE entry_id = %s AND session_id = %s", rows)
+
+
+def _trash_as_before(entry: int, ids: Sequence[UUID]) -> None:
+    statement = (
+        f"SELECT before, session_id FROM forklore_journalitem WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
+    )
+    with connection().cursor() as cursor:
+        cursor.execute(statement, [entry, *map(key, ids)])
+        rows = [[moment_for_database(datetime.fromisoformat(before)), id] for before, id in cursor.fetchall()]
+        cursor.executemany("UPDATE forklore_session SET trashed_at = %s WHERE id = %s", rows)
+
+
+def _text(moment: datetime | str) -> str:
+    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return aware(found).astimezone(UTC).isoformat()

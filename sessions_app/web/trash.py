@@ -15,6 +15,7 @@ from sessions_app.web import live
 from sessions_app.web.context import address, wants_fragment
 from sessions_app.web.formats import days_left
 from sessions_app.web.lists import PAGE_LENGTH, Cursor
+from sessions_app.web.settings_context import actor_of
 
 
 class TrashForm(forms.Form):
@@ -44,6 +45,7 @@ def trash(request: HttpRequest) -> HttpResponse:
         "figures": trashed.figures(),
         "days": settings.FORKLORE_TRASH_DAYS,
         "more_url": "",
+        "cleans": actor_of(request).may("admin"),
         "place": "trash",
     }
     if len(page) > PAGE_LENGTH:

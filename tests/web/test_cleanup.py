@@ -1,0 +1,44 @@
+"""The page of clean-up, as an admin finds it without scripts."""
+
+from datetime import timedelta
+
+from sessions_app import cleanup
+from tests.builders import a_session
+
+
+def page(visitor, path="/cleanup/"):
+    return visitor.get(path).content.decode()
+
+
+class CleaningUp:
+    def test_is_previewed_done_and_taken_back(self, the_store, clock, visitor):
+        clock(timedelta(days=100))
+        old = [a_session(the_store, f"old {n}") for n in range(3)]
+        the_store.pin(old[0].id)
+        clock(timedelta(0))
+        new = a_session(the_store, "new")
+        policy = {"name": "old ones", "query": "before:90d", "action": "trash", "enabled": "1"}
+        assert visitor.post("/cleanup/", policy).status_code == 302
+        found = page(visitor, "/cleanup/?policy=old+ones")
+        assert "Move 2 sessions to the trash" in found
+        assert "Kept: 1 pinned." in found
+        assert "old 1" in found
+        assert "<bdi>new</bdi>" not in found
+
+        visitor.post("/cleanup/run/", {"policy": "old ones"})
+        assert {session.id for session in the_store.find_by_id_prefix("", 9)} == {old[0].id, new.id}
+        assert "2 sessions moved to the trash" in page(visitor)
+
+        visitor.post("/cleanup/undo/", {"number": cleanup.entries()[0].number})
+        assert len(the_store.find_by_id_prefix("", 9)) == 4
+        assert "undone" in page(visitor)
+
+    def test_says_what_is_wrong_with_a_policy_and_keeps_what_was_typed(self, visitor):
+        answer = visitor.post("/cleanup/", {"name": "x", "query": "before:soon", "action": "trash"})
+        assert answer.status_code == 422
+        assert "before:” wants a day" in answer.content.decode()
+        assert 'value="before:soon"' in answer.content.decode()
+
+    def test_says_where_there_is_nothing_to_take_back_or_to_run(self, visitor):
+        assert visitor.post("/cleanup/undo/").status_code == 422
+        assert visitor.post("/cleanup/run/", {"policy": "none"}).status_code == 422

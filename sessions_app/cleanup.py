@@ -1,7 +1,7 @@
 """Clean-up: what is done to many sessions at once, by hand or by a policy, told beforehand, and taken back as one.
 
 A run is planned first and then done in batches, each a short transaction, so that nobody who writes waits for long.
-Killed in between, it goes on by `resume`. Decision 0014 has the reasons.
+Killed in between, it goes on by `resume`. Decision 0015 has the reasons.
 """
 
 from __future__ import annotations

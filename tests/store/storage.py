@@ -9,7 +9,7 @@ from django.db import transaction
 
 from sessions_app import bodies
 from sessions_app.databases import connection, current
-from sessions_app.figures import Figures, forget
+from sessions_app.figures import Figures, by_project, forget
 from sessions_app.models import Message, Piece, Session, Strand
 
 SYNC_DOOR = pytest.mark.parametrize("door", ["sync"], indirect=True)
@@ -74,12 +74,13 @@ def empty() -> None:
 
 
 def check() -> None:
-    """Every session's pieces join up, every digest is that of its messages, and nothing is kept that nobody shows."""
+    """Pieces join up, digests are those of messages, nothing is kept that nobody shows, and lists tell what there is."""
     shown = set()
     for session in Session.objects.all():
         shown |= _check_session(session)
     assert shown == set(Message.objects.values_list("strand_id", "position"))
     assert {strand for strand, _ in shown} == set(Strand.objects.values_list("id", flat=True))
+    assert by_project() == figures()
 
 
 def _check_session(session: Session) -> set[tuple[int, int]]:

@@ -19,11 +19,10 @@ from sessions_app.access.errors import InvalidPerson, InvalidRole
 from sessions_app.access.models import DefaultRole, Grant
 from sessions_app.actors import Role
 from sessions_app.models import Project
-from sessions_app.web.settings_context import check_admin, settings_page
+from sessions_app.web.settings_context import check_admin, paged, projects_to_choose, settings_page
 
 CHOICES = [(role.value, role.name.capitalize()) for role in Role if role]
 DEFAULTS = [(role.value, role.name.capitalize()) for role in Role if role <= Role.WRITER]
-MOST = 500  # people, or projects, on a page; a find box narrows them
 
 Done = HttpResponse | None
 
@@ -73,11 +72,12 @@ def defaults(request: HttpRequest) -> HttpResponse:
             error, status = str(wrong), 422
     wanted = request.GET.get("q", "")
     own = dict(DefaultRole.objects.exclude(project=None).values_list("project", "role"))
-    projects = Project.objects.visible().filter(name__icontains=wanted).order_by("name")[:MOST]
+    found = paged(request, Project.objects.visible().filter(name__icontains=wanted), "name")
     context = {
         "error": error,
         "q": wanted,
-        "projects": [(project, own.get(project.pk)) for project in projects],
+        "paged": found,
+        "projects": [(project, own.get(project.pk)) for project in found.rows],
         "default": roles.default(),
         "choices": DEFAULTS,
     }
@@ -133,10 +133,10 @@ CHANGES: dict[str, Callable[[HttpRequest, User], Done]] = {
 
 
 def _people_page(request: HttpRequest, status: int = 200, **more: object) -> HttpResponse:
-    users = User.objects.order_by("username")
+    users = User.objects.all()
     if wanted := request.GET.get("q", ""):
         users = users.filter(username__icontains=wanted)
-    context = {"people": users[:MOST], "q": wanted, **more}
+    context = {"paged": paged(request, users, "username"), "q": wanted, **more}
     return render(request, "settings/people.html", settings_page(request, "people") | context, status=status)
 
 
@@ -145,7 +145,7 @@ def _person_page(request: HttpRequest, user: User, status: int = 200, **more: ob
     context = {
         "person": user,
         "grants": [(grant.project, grant.role) for grant in grants],
-        "projects": Project.objects.visible().exclude(grants__user=user).order_by("name")[:MOST],
+        **projects_to_choose(request, Project.objects.visible().exclude(grants__user=user)),
         "choices": CHOICES,
         **more,
     }

@@ -17,7 +17,7 @@ from sessions_app.access.models import AuditEntry
 from sessions_app.errors import NotAllowed
 from sessions_app.models import Project
 from sessions_app.web.context import wants_fragment
-from sessions_app.web.settings_context import actor_of, check_admin, settings_page
+from sessions_app.web.settings_context import actor_of, check_admin, projects_to_choose, settings_page
 
 PAGE = 50  # entries of the audit log
 
@@ -86,7 +86,7 @@ def _tokens_page(request: HttpRequest, status: int = 200, **more: object) -> Htt
         scopes["admin"] = "Administer too"
     context = {
         "tokens": _own_tokens(request),
-        "projects": Project.objects.visible().order_by("name")[:500],
+        **projects_to_choose(request, Project.objects.visible()),
         "scopes": scopes,
         "days": store_of_tokens.DAYS,
         "most_days": store_of_tokens.LONGEST,

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from argon2 import PasswordHasher, low_level
@@ -501,3 +502,30 @@ class Switching:
         with override_settings(FORKLORE_MODE="local"):
             assert "of the team" in owner.get(f"/sessions/{session.id}/").content.decode()
             assert store.get(session.id).title == "of the team"
+
+
+class AListOfManyThings:
+    def test_tells_how_many_there_are_and_goes_on(self):
+        admin = signed_in("ada", admin=True)
+        User.objects.bulk_create(User(username=f"person {number:03}", password="!") for number in range(450))
+        Project.objects.bulk_create(Project(name=f"project {number:03}") for number in range(450))
+        for path, total, one in (("people", "451", "person"), ("roles", "450 projects", "project")):
+            names, url = [], f"/settings/{path}/"
+            while url:
+                answer = admin.get(url).content.decode()
+                assert f"of {total}" in re.sub(r"\s+", " ", answer)
+                names += re.findall(rf">({one} \d\d\d)<", answer)
+                more = re.search(r'href="([^"]*after=[^"]*)"', answer)
+                url = more and unescape(more[1])
+            assert names == [f"{one} {number:03}" for number in range(450)]
+
+    def test_of_choices_can_be_narrowed(self):
+        admin = signed_in("ada", admin=True)
+        Project.objects.bulk_create(Project(name=f"project {number:03}") for number in range(450))
+        for path in (f"/settings/people/{a_user('eve').pk}/", "/settings/tokens/"):
+            answer = admin.get(path).content.decode()
+            assert "200 of 450 projects to choose from" in answer
+            assert "project 449" not in answer
+            narrowed = admin.get(path, {"project_like": "449"}).content.decode()
+            assert "1 of 450 projects to choose from" in narrowed
+            assert ">project 449<" in narrowed

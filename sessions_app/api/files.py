@@ -64,6 +64,7 @@ def export(
     else:
         text.writelines(documents.document(dict.fromkeys(ids), format))
     text.detach()
+    bundle.note_exported(ids)
     return _sent(request, file, *KINDS[format])
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TextIO, get_args
 from uuid import UUID
 
 from sessions_app import bodies, store
+from sessions_app.access import audit
 from sessions_app.errors import BrokenBundle
 from sessions_app.models import Session
 from sessions_app.records import Message, Relation, SessionRecord, TitleSource
@@ -208,3 +209,9 @@ def _label(id: UUID, facts: dict[str, Any]) -> None:
         store.pin(id)
     if facts.get("archived"):
         store.archive(id)
+
+
+def note_exported(ids: Sequence[UUID]) -> None:
+    """Put into the audit log who took sessions out, in whatever form."""
+    different = list(dict.fromkeys(ids))
+    audit.append("exported", "session", different[0] if len(different) == 1 else "several", count=len(different))

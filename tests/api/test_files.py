@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from sessions_app.access import roles, tokens
+from sessions_app.access.models import AuditEntry
 from sessions_app.actors import Role
 from sessions_app.models import Project, Session
 from tests.builders import a_message, a_session
@@ -61,6 +62,21 @@ def purge(the_store, *sessions):
     for session in sessions:
         the_store.delete(session.id)
         the_store.purge(session.id)
+
+
+class AnExport:
+    def test_is_noted_with_who_took_it_out(self, client, the_store, family):
+        one, two, _ = family
+        export(client, session=str(one.id))
+        export(client, session=[str(one.id), str(two.id), str(one.id)], format="html")
+        several, single = AuditEntry.objects.newest_first().filter(verb="exported")
+        assert (single.actor_kind, single.actor_name, single.object_id, single.count) == (
+            "token",
+            "agent",
+            str(one.id),
+            1,
+        )
+        assert (several.object_id, several.count) == ("several", 2)
 
 
 class ABundle:

@@ -44,6 +44,7 @@ class Command(BaseCommand):
             )
         except StoreError as error:
             raise CommandError(str(error)) from error
+        bundle.note_exported(chosen)
         self.stderr.write(f"{outcome.sessions:,} sessions with {outcome.messages:,} messages.")
 
 

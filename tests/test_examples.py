@@ -20,7 +20,7 @@ from pydantic_ai.models.test import TestModel as PydanticModel
 
 from sessions_app.async_store import open_store
 from tests.builders import a_session, texts
-from tests.store.test_changes import settled
+from tests.store.storage import settled
 
 CHECKOUT = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)

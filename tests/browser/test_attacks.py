@@ -227,10 +227,9 @@ class TheSite:
         assert len(answer.headers.items()) == len(headers)  # none twice
 
     @pytest.mark.parametrize(
-        ("origin", "let_in", "status"), [("own", True, 403), ("own", False, 403), ("http://evil.test", True, 403)]
+        ("origin", "let_in", "status"), [("own", True, 101), ("own", False, 403), ("http://evil.test", True, 403)]
     )
     def test_opens_no_socket_for_nobody_or_another_page(self, site, origin, let_in, status):
-        """There is no route of a socket yet, so that its owner is refused too, but not by the guard."""
         cookie = site.let_in["storage_state"]["cookies"][0]
         with socket.create_connection(("127.0.0.1", int(site.url.rpartition(":")[2]))) as wire:
             lines = [

@@ -27,7 +27,7 @@ def family(site):
 class TheTree:
     def test_is_clean_in_every_width_and_scheme(self, any_page, family):
         any_page.goto(f"/sessions/{family[0].id}/lineage/")
-        expect(any_page.get_by_role("link", name="smaller steps")).to_be_visible()
+        expect(any_page.get_by_role("link", name="smaller steps", exact=True)).to_be_visible()
         if pictures := os.environ.get("PICTURES"):
             scheme = any_page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
             any_page.screenshot(
@@ -45,5 +45,5 @@ class TheTree:
 
     def test_reads_without_scripts(self, plain_page, family):
         plain_page.goto(f"/sessions/{family[0].id}/lineage/")
-        expect(plain_page.get_by_role("link", name="smaller steps")).to_be_visible()
+        expect(plain_page.get_by_role("link", name="smaller steps", exact=True)).to_be_visible()
         expect(plain_page.locator("svg").first).to_be_visible()

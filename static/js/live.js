@@ -46,6 +46,8 @@ customElements.define("live-page", class extends HTMLElement {
     addEventListener("pageshow", (event) => { if (event.persisted) this.start(); });
     addEventListener("online", () => { if (this.socket === null) this.connect(); });
     addEventListener("scroll", () => this.read(), { passive: true });
+    this.swaps = 0; // what the person did to the page since it was opened
+    document.addEventListener("htmx:after:swap", () => { this.swaps += 1; });
     this.start();
   }
 
@@ -132,8 +134,13 @@ customElements.define("live-page", class extends HTMLElement {
       this.offer("The list has changed", location.href);
       return;
     }
+    const { swaps } = this;
     const fresh = await get(location.href);
     await withMoreRows(fresh, rowsOf(document));
+    if (swaps !== this.swaps) { // it is older than what the person has done meanwhile
+      this.isStale = true;
+      return;
+    }
     this.renew(fresh);
     if (fresh.querySelector("[data-live=list]") && !document.querySelector("[data-live=list]")) this.offer("Sessions have come in", location.href);
   }

@@ -148,6 +148,26 @@ class AList:
         expect(desktop.locator("tr[data-session]").first).to_have_id(f"session-{focused.id}", timeout=SOON)
         expect(desktop.locator(f"#session-{focused.id} .title")).to_be_focused()
 
+    def test_takes_nothing_back_that_was_done_while_it_asked(self, site, writer, desktop):
+        _, session, _ = (a_session(site.store, name) for name in ("one", "two", "three"))
+        row = desktop.locator(f"#session-{session.id}:visible")
+        connected(desktop, "/")
+        held = []
+        desktop.route(
+            re.compile(r":\d+/$"), lambda route: route.continue_() if held else held.append((route, route.fetch()))
+        )
+        desktop.locator(f"#session-{session.id} .title").focus()
+        desktop.keyboard.press("#")
+        expect(row).to_have_count(0)
+        while not held:
+            desktop.wait_for_timeout(20)
+        desktop.get_by_role("button", name="Undo").click()
+        expect(row.locator(".title")).to_be_focused()
+        for route, old in held:
+            route.fulfill(response=old)
+        desktop.wait_for_timeout(SECOND)
+        expect(row.locator(".title")).to_be_focused()
+
     def test_can_be_worked_with_after_it_changed(self, site, writer, desktop):
         a_session(site.store, "the first")
         connected(desktop, "/")

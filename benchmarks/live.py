@@ -21,7 +21,7 @@ from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.measuring import database
+from benchmarks.measuring import KINDS, database, verdict
 from sessions_app import store
 from sessions_app.access import sockets, tokens
 from tests.builders import user_environment
@@ -38,17 +38,15 @@ def main() -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     missed = []
-    for kind in options.database or ["sqlite", "postgresql"]:
+    for kind in options.database or KINDS:
         with database(kind) as url:
             missed += [f"{kind}: {name}" for name in _measure(kind, url, options)]
-    for name in missed:
-        print(f"missed: {name}")
-    return 1 if missed else 0
+    return verdict(missed)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", action="append", choices=["sqlite", "postgresql"])
+    parser.add_argument("--database", action="append", choices=KINDS)
     parser.add_argument("--sockets", type=int, default=1000)
     parser.add_argument("--commits", type=int, default=30)
     parser.add_argument("--idle", type=float, default=10, help="seconds for which nothing is written")

@@ -18,6 +18,16 @@ from sessions_site.configuration import database_from_url
 POSTGRESQL_SETTINGS = "-c listen_addresses='' -c shared_buffers=512MB -c max_connections=50 -c checkpoint_timeout=30min"
 
 
+KINDS = ["sqlite", "postgresql"]
+
+
+def verdict(missed: Sequence[str]) -> int:
+    """Say which bars were missed; the exit code of the program."""
+    for name in missed:
+        print(f"missed: {name}")
+    return 1 if missed else 0
+
+
 def quantiles(call: Callable[[int], object], times: int, warm: int = 3) -> tuple[float, float]:
     """p50 and p95 of `times` calls in milliseconds; the call is handed the number of its turn."""
     for turn in range(warm):

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.test import Client
 
 from benchmarks.lists import a_project, bare_sessions
-from benchmarks.measuring import database, quantiles
+from benchmarks.measuring import KINDS, database, quantiles, verdict
 from benchmarks.texts import Texts
 from sessions_app import store
 from sessions_app.access import browsers
@@ -39,7 +39,7 @@ HUGE_OUTPUTS, HUGE = 20, 500_000  # outputs of one session, and their bytes
 def main() -> int:
     options = _options()
     missed = []
-    for kind in options.database or ["sqlite", "postgresql"]:
+    for kind in options.database or KINDS:
         for count in options.sessions or [22_000, 100_000]:
             with database(kind):
                 bare_sessions(count, PROJECTS)
@@ -48,14 +48,12 @@ def main() -> int:
             missed += _transcripts(kind, options.messages or [10, 1_000, 47_000])
     if options.paint:
         missed += _paint()
-    for name in missed:
-        print(f"missed: {name}")
-    return 1 if missed else 0
+    return verdict(missed)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database", action="append", choices=["sqlite", "postgresql"])
+    parser.add_argument("--database", action="append", choices=KINDS)
     parser.add_argument("--sessions", action="append", type=int)
     parser.add_argument("--messages", action="append", type=int)
     parser.add_argument("--paint", action="store_true")

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from sessions_app.querysets import RUNNING
+
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 AGENTS = {
@@ -70,7 +72,7 @@ def duration_text(seconds: float) -> str:
     return f"{round(seconds / 3600)} h"
 
 
-RUNNING, IDLE = timedelta(minutes=2), timedelta(minutes=30)  # since the last write
+IDLE = timedelta(minutes=30)  # since the last write
 
 
 def status(last_write: datetime, now: datetime) -> str:

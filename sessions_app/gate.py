@@ -72,10 +72,15 @@ def check_role_in(project_id: int, name: str, role: Role) -> None:
         raise NotAllowed(f"You may not write in a project named “{name}”.")
 
 
+def is_over_all(actor: Actor) -> bool:
+    """Whether they may do what concerns all projects."""
+    return actor.may("admin") and actor.may("write")
+
+
 def check_over_all(what: str) -> None:
     """Raises NotAllowed for whoever is not over all projects. `what` says what was asked for: "import sessions"."""
     actor = actors.current()
-    if actor and not (actor.may("admin") and actor.may("write")):
+    if actor and not is_over_all(actor):
         raise NotAllowed(f"Only the owner of this server and its admins may {what}.")
 
 

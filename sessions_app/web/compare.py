@@ -10,6 +10,7 @@ from itertools import zip_longest
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -17,9 +18,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from sessions_app import store
 from sessions_app.models import Message, Session
-from sessions_app.projection import Projection, project
+from sessions_app.projection import Kind, Projection, project
 from sessions_app.web.compare_words import Run, differing
 from sessions_app.web.errors import missing_is_404
+from sessions_app.web.rendering import ansi
+from sessions_app.web.rendering.cards import line_of
 from sessions_app.web.rendering.text import visible
 
 TURNS = 8  # of a window
@@ -122,6 +125,8 @@ def compare(request: HttpRequest, id: UUID, other: UUID) -> HttpResponse:
 @missing_is_404
 def keep(request: HttpRequest, id: UUID, other: UUID) -> HttpResponse:
     """Archives the other one; with `undo` brings it back."""
+    if id == other:
+        raise BadRequest("A session is kept against another one, not against itself.")
     _live(id)
     archived = _live(other)
     back = request.POST.get("undo") == "1"
@@ -248,14 +253,20 @@ def _row(
 def _cell(side: Side, of: tuple[int, Projection] | None, text: str, runs: list[Run]) -> Cell | None:
     if of is None:
         return None
-    role = {"user": "You", "assistant": "Agent", "tool": "Tool", "system": "System"}.get(of[1].role, "Notice")
-    return Cell(side.letter, side.session.pk, of[0], role, runs, len(text) > LENGTH)
+    return Cell(side.letter, side.session.pk, of[0], _role(of[1]), runs, len(text) > LENGTH)
+
+
+def _role(seen: Projection) -> str:
+    """Who said it: a result comes from a tool, though agents write it under the name of the user."""
+    if seen.kind in (Kind.TOOL_RESULT, Kind.NOTICE):
+        return "Tool" if seen.kind == Kind.TOOL_RESULT else "Notice"
+    return {"user": "You", "assistant": "Agent", "tool": "Tool", "system": "System"}.get(seen.role, "Notice")
 
 
 def _text(of: tuple[int, Projection] | None) -> str:
     if of is None:
         return ""
-    parts = [f"{part.tool_name} {part.text}".strip() if part.kind == "tool_call" else part.text for part in of[1].parts]
+    parts = [line_of(part) if part.kind == "tool_call" else ansi.to_text(part.text) for part in of[1].parts]
     return visible("\n".join(part for part in parts if part) or of[1].label)
 
 

@@ -44,6 +44,12 @@ class Allowed:
         self.write = _Projects(Role.WRITER)
         self.purge = _Projects(Role.MAINTAINER)
 
+    @property
+    def cleanup(self) -> bool:
+        """Whether clean-up by policies is theirs."""
+        actor = actors.current()
+        return actor is not None and gate.is_over_all(actor)
+
 
 class _Projects:
     def __init__(self, role: Role):

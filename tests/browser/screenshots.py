@@ -61,21 +61,36 @@ def _run_import(site, path: str) -> None:
 
 
 def _pages(site) -> dict[str, str]:
+    """With a policy of clean-up that would take something, and two forks of one session to compare."""
+
     def longest() -> str:
         from sessions_app.models import Session
 
         sessions = Session.objects.live().with_fork_count().filter(fork_count__gt=0)
         return str(sessions.order_by("-fork_count", "-message_count").values_list("pk", flat=True)[0])
 
+    def forks() -> list[str]:
+        from sessions_app import cleanup
+        from sessions_app.models import Session
+
+        cleanup.save_policy("old and small", "before:2d turns:<3", "trash")
+        found = Session.objects.live().related_as("fork").filter(parent=session).order_by("-message_count")
+        return [str(id) for id in found.values_list("pk", flat=True)[:2]]
+
+    session = site.run(longest)
+    one, other = site.run(forks)
     return {
         "home": "/",
         "projects": "/projects/",
-        "transcript": f"/sessions/{site.run(longest)}/",
+        "transcript": f"/sessions/{session}/",
+        "lineage": f"/sessions/{session}/lineage/",
+        "compare": f"/compare/{one}/{other}/",
         "search": "/search/?q=test",
         "search-words": "/search/?q=project:ledger+role:assistant+bfore:2026-11-20+test",
         "search-nothing": "/search/?q=project:ledger+zebra",
-        "find": f"/sessions/{site.run(longest)}/find/?q=test",
+        "find": f"/sessions/{session}/find/?q=test",
         "trash": "/trash/",
+        "cleanup": "/cleanup/?policy=old+and+small",
         "settings": "/settings/tokens/",
     }
 

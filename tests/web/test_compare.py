@@ -10,6 +10,7 @@ from sessions_app.models import Session
 from sessions_app.web.compare import shared_by
 from sessions_app.web.compare_words import differing
 from tests.builders import a_message, a_session
+from tests.web import reading
 from tests.web.test_controls import somebody
 
 
@@ -123,3 +124,26 @@ def test_words_that_differ_are_marked_and_no_text_is_lost(left, right, marked):
     runs = differing(left, right)
     assert tuple("".join(text for text, _ in each) for each in runs) == (left, right)
     assert tuple([text for text, differs in each if differs] for each in runs) == marked
+
+
+class WhatIsSaid:
+    def test_is_told_by_who_said_it_without_colours(self, visitor, the_store):
+        call = {"id": "c", "name": "Bash", "args": {"command": "pytest -q"}}
+        told = [
+            {"role": "user", "content": "begin"},
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c", "content": "\x1b[31m7 failed\x1b[0m, 34 passed"},
+        ]
+        one = the_store.create("demo", told)
+        other = the_store.fork_at(one.id, 1)
+
+        cells = [cell.text for cell in reading.page(visitor.get(f"/compare/{one.id}/{other.id}/")).all("article")]
+
+        assert cells == ["AAgent #1Shell pytest -q", "ATool #27 failed, 34 passed"]
+
+
+class KeepingASession:
+    def test_against_itself_is_refused(self, visitor, the_store):
+        session = a_session(the_store, "one")
+        assert visitor.post(f"/compare/{session.id}/{session.id}/keep/").status_code == 400
+        assert Session.objects.get(pk=session.id).archived_at is None

@@ -43,7 +43,7 @@ IMAGE = {"role": "user", "content": [{"type": "image", "source": SOURCE}]}
 
 @dataclass(frozen=True)
 class Ask:
-    """`path` speaks of {id} and {prefix} of a session, its {project}, and a {word} that its messages contain."""
+    """`path` speaks of {id} and {prefix} of a session, its {project}, a {word} in it, and a {twin} that says the same."""
 
     path: str
     method: Literal["get", "post", "put", "patch", "delete"] = "get"
@@ -128,8 +128,8 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
     "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
-    "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{id}/"),
-    "compare/<uuid:id>/<uuid:other>/keep/": (writes("/compare/{id}/{id}/keep/"),),
+    "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),
+    "compare/<uuid:id>/<uuid:other>/keep/": (writes("/compare/{id}/{twin}/keep/"),),
     "sessions/<str:prefix>/": reads("/sessions/{prefix}/"),
     "api/v1/": (Ask("/api/v1/", takes="anybody"),),
     "api/v1/openapi.json": (Ask("/api/v1/openapi.json", takes="anybody"),),
@@ -210,7 +210,7 @@ class World:
     def __init__(self) -> None:
         self.ours = self._about("ours", "apple")
         self.secret = self._about("zzsecret", "quince")
-        unknown = SimpleNamespace(live=uuid4(), trashed=uuid4(), project="zznowhere", word="medlar")
+        unknown = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), project="zznowhere", word="medlar")
         self.unknown = unknown
         # Lineage across: theirs from ours, ours from theirs, so that both have relatives out of sight.
         store.fork_at(self.ours.live, 1, "zzsecret")
@@ -221,9 +221,9 @@ class World:
 
     def _about(self, project: str, word: str) -> SimpleNamespace:
         messages = [a_message(f"shared {word}"), IMAGE]
-        live, trashed = store.create(project, messages).id, store.create(project, messages).id
+        live, trashed, twin = (store.create(project, messages).id for _ in range(3))
         store.delete(trashed)
-        return SimpleNamespace(live=live, trashed=trashed, project=project, word=word)
+        return SimpleNamespace(live=live, trashed=trashed, twin=twin, project=project, word=word)
 
     def _token(self, role: Role) -> str:
         user = User.objects.create(username=role.name)
@@ -251,7 +251,7 @@ def world(the_store) -> World:
 
 def put(ask: Ask, about: SimpleNamespace) -> str:
     key = about.trashed if ask.of == "trashed" else about.live
-    return ask.path.format(id=key, prefix=key.hex[:8], project=about.project, word=about.word)
+    return ask.path.format(id=key, twin=about.twin, prefix=key.hex[:8], project=about.project, word=about.word)
 
 
 def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tuple[int, str]:
@@ -262,7 +262,7 @@ def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tupl
         given = getattr(person, ask.method)(put(ask, about), dict(ask.data), **options)
     key = about.trashed if ask.of == "trashed" else about.live
     text = given.getvalue().decode("latin-1")
-    for name in (str(key), key.hex[:8], about.project, about.word):
+    for name in (str(key), key.hex[:8], str(about.twin), about.project, about.word):
         text = text.replace(name, "…")
     return given.status_code, re.sub(
         r'"X-CSRFToken": "\w+"|name="csrfmiddlewaretoken" value="\w+"|data-since="\d+"|[\d.]+ ms\b', "", text
@@ -404,7 +404,6 @@ class AnyAddress:
             ("/sessions/{id}/title/", "title"),
             ("/sessions/{id}/title/", "title_source"),
             ("/sessions/{id}/label/", "pinned_at"),
-            ("/compare/{id}/{id}/keep/", "archived_at"),
         }
         assert not User.objects.filter(is_superuser=True).exists()
 
@@ -544,7 +543,7 @@ class AnAttack:
             reached.append(scope["path"])
 
         guarded = asgi.Guard(application, asgi.application._rules)
-        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), project="ours", word="apple")
+        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), project="ours", word="apple")
         statuses = {send(guarded, kind, put(ask, about), "x", ATTACKS[attack]) for kind, ask in KINDS}
 
         assert reached == []

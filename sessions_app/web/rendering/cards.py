@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
+from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 
 from sessions_app.projection import Part
@@ -115,6 +117,12 @@ def card(exchange: Exchange) -> Card:
         drawn.state = "waiting" if exchange.is_final else ""
         drawn.state_words = "no result"
     return drawn
+
+
+def line_of(call: Part) -> str:
+    """The line of a call's card as text: "Shell pytest -q"."""
+    drawn = card(Exchange(call, Source(0, 0), is_final=False))
+    return f"{drawn.label} {unescape(strip_tags(drawn.what))}".strip()
 
 
 def full_output(part: Part, query: str = "") -> Body:

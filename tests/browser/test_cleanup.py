@@ -24,7 +24,7 @@ class AnAdmin:
         old_sessions(site, 650)
         desktop.goto("/")
         desktop.get_by_role("link", name="Trash", exact=True).click()
-        desktop.get_by_role("link", name="Clean-up", exact=True).click()
+        desktop.get_by_role("navigation", name="Places").get_by_role("link", name="Clean-up", exact=True).click()
         desktop.get_by_role("button", name="Preview old ones").click()
         desktop.get_by_role("button", name="Move 650 sessions to the trash").click()
         undo = desktop.get_by_role("button", name="Take back: 650 sessions moved to the trash")

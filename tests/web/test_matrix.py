@@ -127,6 +127,8 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
     "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
+    "sessions/<uuid:id>/ledger/": reads("/sessions/{id}/ledger/"),
+    "ledger/": reads("/ledger/?project={project}"),
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
     "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),
     "compare/<uuid:id>/<uuid:other>/keep/": (writes("/compare/{id}/{twin}/keep/"),),
@@ -171,6 +173,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     ),
     "api/v1/sessions/<uuidstr:id>/transcript": reads("/api/v1/sessions/{id}/transcript"),
     "api/v1/sessions/<uuidstr:id>/lineage": reads("/api/v1/sessions/{id}/lineage"),
+    "api/v1/sessions/<uuidstr:id>/ledger": reads("/api/v1/sessions/{id}/ledger"),
     "api/v1/export": reads(
         "/api/v1/export?session={id}",
         "/api/v1/export?session={id}&lineage=true&format=markdown",

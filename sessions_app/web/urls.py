@@ -62,5 +62,9 @@ urlpatterns = [
     path("sessions/<uuid:id>/purge/", actions.purge, name="purge"),
     path("compare/<uuid:id>/<uuid:other>/", compare.compare, name="compare"),
     path("compare/<uuid:id>/<uuid:other>/keep/", compare.keep, name="keep"),
+    path("compare/<uuid:id>/<uuid:other>/<uuid:third>/", compare.compare, name="compare"),
+    path("compare/<uuid:id>/<uuid:other>/<uuid:third>/keep/", compare.keep, name="keep"),
+    path("compare/<uuid:id>/<uuid:other>/<uuid:third>/<uuid:fourth>/", compare.compare, name="compare"),
+    path("compare/<uuid:id>/<uuid:other>/<uuid:third>/<uuid:fourth>/keep/", compare.keep, name="keep"),
     path("sessions/", include("sessions_app.web.transcript_urls")),
 ]

@@ -43,7 +43,7 @@ IMAGE = {"role": "user", "content": [{"type": "image", "source": SOURCE}]}
 
 @dataclass(frozen=True)
 class Ask:
-    """`path` speaks of {id} and {prefix} of a session, its {project}, a {word} in it, and a {twin} that says the same."""
+    """`path` speaks of {id} and {prefix} of a session, its {project}, a {word} in it, and a {twin} that says the same, or a {third}."""
 
     path: str
     method: Literal["get", "post", "put", "patch", "delete"] = "get"
@@ -132,6 +132,12 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
     "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),
     "compare/<uuid:id>/<uuid:other>/keep/": (writes("/compare/{id}/{twin}/keep/"),),
+    "compare/<uuid:id>/<uuid:other>/<uuid:third>/": reads("/compare/{id}/{twin}/{third}/"),
+    "compare/<uuid:id>/<uuid:other>/<uuid:third>/keep/": (writes("/compare/{id}/{twin}/{third}/keep/"),),
+    "compare/<uuid:id>/<uuid:other>/<uuid:third>/<uuid:fourth>/": reads("/compare/{id}/{twin}/{third}/{fourth}/"),
+    "compare/<uuid:id>/<uuid:other>/<uuid:third>/<uuid:fourth>/keep/": (
+        writes("/compare/{id}/{twin}/{third}/{fourth}/keep/"),
+    ),
     "sessions/<str:prefix>/": reads("/sessions/{prefix}/"),
     "api/v1/": (Ask("/api/v1/", takes="anybody"),),
     "api/v1/openapi.json": (Ask("/api/v1/openapi.json", takes="anybody"),),
@@ -213,7 +219,7 @@ class World:
     def __init__(self) -> None:
         self.ours = self._about("ours", "apple")
         self.secret = self._about("zzsecret", "quince")
-        unknown = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), project="zznowhere", word="medlar")
+        unknown = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), third=uuid4(), fourth=uuid4(), project="zznowhere", word="medlar")  # fmt: skip
         self.unknown = unknown
         # Lineage across: theirs from ours, ours from theirs, so that both have relatives out of sight.
         store.fork_at(self.ours.live, 1, "zzsecret")
@@ -224,9 +230,11 @@ class World:
 
     def _about(self, project: str, word: str) -> SimpleNamespace:
         messages = [a_message(f"shared {word}"), IMAGE]
-        live, trashed, twin = (store.create(project, messages).id for _ in range(3))
+        live, trashed, twin, third, fourth = (store.create(project, messages).id for _ in range(5))
         store.delete(trashed)
-        return SimpleNamespace(live=live, trashed=trashed, twin=twin, project=project, word=word)
+        return SimpleNamespace(
+            live=live, trashed=trashed, twin=twin, third=third, fourth=fourth, project=project, word=word
+        )
 
     def _token(self, role: Role) -> str:
         user = User.objects.create(username=role.name)
@@ -254,7 +262,8 @@ def world(the_store) -> World:
 
 def put(ask: Ask, about: SimpleNamespace) -> str:
     key = about.trashed if ask.of == "trashed" else about.live
-    return ask.path.format(id=key, twin=about.twin, prefix=key.hex[:8], project=about.project, word=about.word)
+    more = {name: value for name, value in vars(about).items() if name not in ("live", "trashed")}
+    return ask.path.format(id=key, prefix=key.hex[:8], **more)
 
 
 def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tuple[int, str]:
@@ -265,7 +274,15 @@ def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tupl
         given = getattr(person, ask.method)(put(ask, about), dict(ask.data), **options)
     key = about.trashed if ask.of == "trashed" else about.live
     text = given.getvalue().decode("latin-1")
-    for name in (str(key), key.hex[:8], str(about.twin), about.project, about.word):
+    for name in (
+        str(key),
+        key.hex[:8],
+        str(about.twin),
+        str(about.third),
+        str(about.fourth),
+        about.project,
+        about.word,
+    ):
         text = text.replace(name, "…")
     return given.status_code, re.sub(
         r'"X-CSRFToken": "\w+"|name="csrfmiddlewaretoken" value="\w+"|data-since="\d+"|[\d.]+ ms\b', "", text
@@ -546,7 +563,7 @@ class AnAttack:
             reached.append(scope["path"])
 
         guarded = asgi.Guard(application, asgi.application._rules)
-        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), project="ours", word="apple")
+        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), third=uuid4(), fourth=uuid4(), project="ours", word="apple")  # fmt: skip
         statuses = {send(guarded, kind, put(ask, about), "x", ATTACKS[attack]) for kind, ask in KINDS}
 
         assert reached == []

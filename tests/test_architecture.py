@@ -22,10 +22,12 @@ WRITERS = {"store.py", "piece_table.py", "session_rows.py", "transcript_rows.py"
 WRITERS |= {
     "search_index.py",
     "search_rebuild.py",
+    "store_repair.py",
     "labels.py",
     "change_log.py",
     "write_keys.py",
     "journal.py",
+    "journal_labels.py",
     "cleanup_rows.py",
     "token_rows.py",
 }

@@ -29,7 +29,7 @@ def count(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("forklore", "0010_journal"),
+        ("forklore", "0014_journal_value"),
     ]
 
     operations = [

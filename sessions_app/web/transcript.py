@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from sessions_app import store
+from sessions_app import ledger, store
 from sessions_app.access.throttle import ThrottleOfEach
 from sessions_app.actors import Actor
 from sessions_app.errors import InvalidLineage, SessionNotFound
@@ -184,6 +184,7 @@ def _head_context(shown_session: Session, context: dict[str, Any], target: int |
         "kinds": KINDS,
         "formats": FORMATS,
         "resume": _resume_command(shown_session),
+        "account": ledger.accounts([shown_session.pk])[shown_session.pk] if shown_session.parent_id else None,
     }
 
 

@@ -293,6 +293,7 @@ class JournalEntry(models.Model):
     actor = models.CharField(max_length=150, blank=True)  # "" for a program
     policy = models.CharField(max_length=50, blank=True)
     query = models.CharField(max_length=1000, blank=True)
+    value = models.CharField(max_length=255, blank=True, default="")  # the tag, or the project
     state = models.CharField(max_length=8, choices=State)
     done = models.PositiveIntegerField(default=0)  # sessions
     freed_bytes = models.PositiveBigIntegerField(default=0)  # by a purge

@@ -26,6 +26,7 @@ WRITERS |= {
     "change_log.py",
     "write_keys.py",
     "journal.py",
+    "journal_labels.py",
     "cleanup_rows.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.

@@ -78,7 +78,9 @@ class Change(Schema):
     number: int = Field(description="Ascends in the order of the changes, not always by one.")
     session: UUID
     project: str
-    kind: ChangeKind = Field(description="labelled: pinned, archived, tagged or no longer; moved: to another parent.")
+    kind: ChangeKind = Field(
+        description="labelled: pinned, archived, tagged or no longer; moved: to another parent or project."
+    )
 
 
 class Changes(Schema):

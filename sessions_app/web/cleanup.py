@@ -15,14 +15,9 @@ from sessions_app import cleanup
 from sessions_app.cleanup import Entry
 from sessions_app.errors import InvalidPolicy, InvalidQuery, JournalEntryNotFound
 from sessions_app.models import Session
+from sessions_app.web.formats import deed_text
 from sessions_app.web.settings_context import check_admin
 
-DONE = {
-    "trash": "moved to the trash",
-    "archive": "archived",
-    "purge": "removed for good",
-    "restore": "restored",
-}
 SHOWN = 20  # sessions of a preview, by title
 
 
@@ -60,7 +55,7 @@ def undo(request: HttpRequest) -> HttpResponse:
 
 
 def told(entry: Entry) -> str:
-    return f"{entry.done:,} session{'' if entry.done == 1 else 's'} {DONE[entry.action]}"
+    return deed_text(entry.action, entry.done, entry.value)
 
 
 # Helpers, in the order in which they are called

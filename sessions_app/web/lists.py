@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import BadRequest, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
@@ -125,6 +125,7 @@ class Listing:
     by_age: bool  # newest first
     parent: Session | None
     may_import: bool  # whether to offer it
+    address: str  # by which web/selection.py finds all of it again
 
 
 @require_safe
@@ -145,17 +146,13 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) ->
 
     Raises BadRequest, and Http404 for an unknown parent.
     """
-    form = ListForm(request.GET)
-    if not form.is_valid():
-        raise BadRequest(next(iter(form.errors.values()))[0])
-    wish = form.cleaned_data
-    parent = get_object_or_404(Session.objects.visible().live(), pk=wish["of"]) if wish["of"] else None
+    wish = _wish(request.GET)
+    parent = _parent(wish)
     if parent:
         sessions = sessions.children_of(parent.pk)
         count = sessions.figures()
         totals = Figures(*(count[name] for name in ("sessions", "subagents", "archived", "archived_subagents")))
-    shown = sessions if wish["subagents"] else sessions.without_subagents()
-    shown = shown if wish["archived"] else shown.unarchived()
+    shown = _shown(sessions, wish)
     left_out = _left_out(request, totals, wish)
     page, more_url = _page(request, shown, wish)
     return Listing(
@@ -169,7 +166,31 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) ->
         by_age=wish["sort"] == ("updated", True),
         parent=parent,
         may_import=request.actor.may("admin"),  # type: ignore[attr-defined]  # by FindActor
+        address=request.get_full_path_info(),
     )
+
+
+def all_of(query: QueryDict, sessions: SessionQuerySet) -> SessionQuerySet:
+    """What the list of these sessions holds with that query string, on all its pages. Raises BadRequest and Http404."""
+    wish = _wish(query)
+    parent = _parent(wish)
+    return _shown(sessions.children_of(parent.pk) if parent else sessions, wish)
+
+
+def _wish(query: QueryDict) -> dict:
+    form = ListForm(query)
+    if not form.is_valid():
+        raise BadRequest(next(iter(form.errors.values()))[0])
+    return form.cleaned_data
+
+
+def _parent(wish: dict) -> Session | None:
+    return get_object_or_404(Session.objects.visible().live(), pk=wish["of"]) if wish["of"] else None
+
+
+def _shown(sessions: SessionQuerySet, wish: dict) -> SessionQuerySet:
+    shown = sessions if wish["subagents"] else sessions.without_subagents()
+    return shown if wish["archived"] else shown.unarchived()
 
 
 def _left_out(request: HttpRequest, totals: Figures, wish: dict) -> list[LeftOut]:

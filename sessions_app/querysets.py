@@ -113,6 +113,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         before = Q(updated_at__gt=session.updated_at) | Q(updated_at=session.updated_at, id__lt=session.pk)
         return self.filter(before).order_by("updated_at", "-id").first()
 
+    def among(self, others: SessionQuerySet | None) -> SessionQuerySet:
+        """Those that are in another query, too; None is one that lets all through."""
+        return self if others is None else self.filter(pk__in=others.order_by().values("pk"))
+
     def with_id_prefix(self, prefix: str) -> SessionQuerySet:
         """Sessions whose id starts with the hex digits; hyphens and case do not matter; none if it is no hex.
 

@@ -93,7 +93,9 @@ customElements.define("selection-bar", class extends HTMLElement {
     const rows = boxes();
     if (this.all.checked) this.tick(rows, true); // those that came since
     const count = rows.filter((box) => box.checked).length;
-    const total = Number(document.querySelector("session-list")?.dataset.total ?? 0).toLocaleString("en");
+    const shown = document.querySelector("session-list")?.dataset;
+    const total = Number(shown?.total ?? 0).toLocaleString("en");
+    if (shown?.list) this.form.elements.list.value = shown.list; // which a filter may have changed
     const words = this.all.checked ? `${total} selected` : count ? `${count.toLocaleString("en")} selected` : "";
     const head = document.querySelector("[data-all]");
     if (head) {

@@ -91,6 +91,15 @@ class Deeds:
         assert live == {sessions[0], other}
         assert cleanup.entries()[0].done == len(many) + 2
 
+    def test_reach_what_a_narrowed_list_holds(self, visitor, the_store, sessions):
+        the_store.tag(sessions[0], "keep")
+        the_store.archive(sessions[1])
+        for path, left in (("/?q=tag:keep", 2), ("/projects//code/shop/?q=is:archived", 1), ("/?q=-tag:keep", 0)):
+            total = page(visitor.get(path)).one("form", id="selection").one("label").text
+            assert total == "All 1 of this list"
+            visitor.post("/selection/", {"do": "trash", "all": "1", "list": path})
+            assert Session.objects.live().count() == left
+
     def test_restore_and_purge_all_of_the_trash(self, visitor, the_store, sessions):
         for id in sessions:
             the_store.delete(id)

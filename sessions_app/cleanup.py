@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
@@ -16,6 +17,7 @@ from uuid import UUID
 from sessions_app import actors, cleanup_rows, gate, grammar, journal, purging, session_rows, store
 from sessions_app.access import audit
 from sessions_app.actors import Role
+from sessions_app.databases import connection
 from sessions_app.errors import AlreadyChanged, InvalidPolicy, JournalEntryNotFound, NotAllowed
 from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.querysets import RUNNING, SessionQuerySet
@@ -27,7 +29,8 @@ Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarch
 PolicyAction = Literal["trash", "archive", "purge"]
 BATCH = 200  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
-HELD = 0.05  # seconds after which a transaction of purges ends; what it holds keeps others waiting
+PAUSE = 0.75  # times that a transaction took, before the next one
+HELD = 0.03  # seconds after which a transaction of purges ends; what it holds keeps others waiting
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
@@ -235,11 +238,22 @@ def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", val
             session_rows.project_id(value)
         entry = journal.begin(action, store.now(), policy, query, value)
     for some in _batches(ids, 5 * BATCH):
-        with writing():
+        with _batch():
             journal.plan(entry, some)
     with writing():
         journal.set_state(entry, JournalEntry.State.RUNNING)
     return _finish(entry)
+
+
+@contextmanager
+def _batch() -> Iterator[None]:
+    """One transaction of several. On SQLite who waits to write asks again and again, and would hardly ever find the
+    lock free between two of them."""
+    with writing():
+        began = time.monotonic()
+        yield
+    if connection().vendor == "sqlite":
+        time.sleep(PAUSE * (time.monotonic() - began))
 
 
 def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
@@ -249,7 +263,7 @@ def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
 
 def _finish(number: int) -> Entry:
     while True:
-        with writing():
+        with _batch():
             session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
             entry = journal.locked(number)
             if entry is None:
@@ -323,7 +337,7 @@ def _stands(entry: JournalEntry) -> bool:
 
 def _take_back(number: int) -> Entry:
     while True:
-        with writing():
+        with _batch():
             entry = journal.locked(number)
             if entry is None:
                 raise JournalEntryNotFound(number)

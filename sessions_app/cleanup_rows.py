@@ -14,7 +14,7 @@ from django.core.exceptions import EmptyResultSet
 
 from sessions_app.databases import connection, current, execute
 from sessions_app.models import CleanupPolicy, CleanupSchedule
-from sessions_app.piece_table import key
+from sessions_app.piece_table import keys
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.session_rows import moment_for_database, uuid_of
 
@@ -27,10 +27,14 @@ Key = UUID | str  # of a session, as the database's driver gives it
 _LIST = {"sqlite": "SELECT value AS id FROM json_each(%s)", "postgresql": "SELECT unnest(%s::uuid[]) AS id"}
 _LENGTH = {"sqlite": "length(CAST(first.body AS BLOB))", "postgresql": "octet_length(first.body)"}
 
+# Most sessions have one strand that nobody else shows; what goes with these is their size, for which nothing is read.
 _FITTING = """SELECT fit.id, CASE WHEN fit.pinned_at IS NOT NULL THEN 'pinned' WHEN tag.name IS NOT NULL
-THEN 'tagged keep' WHEN fit.updated_at > %s THEN 'running' ELSE '' END
+THEN 'tagged keep' WHEN fit.updated_at > %s THEN 'running' ELSE '' END,
+(SELECT CASE WHEN COUNT(*) = 1 AND MAX(piece.start) = 0 AND COUNT(piece.stop) = 0 THEN fit.size_bytes END
+ FROM forklore_piece piece WHERE piece.strand_id = fit.strand)
 FROM ({}) fit LEFT JOIN forklore_tag tag ON tag.session_id = fit.id AND tag.name = 'keep'
 ORDER BY fit.updated_at DESC, fit.id"""
+_REVISED = "SELECT parent_id FROM forklore_session WHERE relation = 'revision' AND parent_id IS NOT NULL"
 _CHILDREN = "SELECT id, parent_id FROM forklore_session WHERE parent_id IS NOT NULL AND trashed_at IS NULL"
 
 # What is dropped of a strand begins where nobody else shows it, and ends where the strand does; nothing of one goes to
@@ -95,32 +99,35 @@ def end_lease(holder: str, now: datetime) -> None:
 
 def planned(fitting: SessionQuerySet, running_after: datetime) -> Planned:
     try:
-        chosen = fitting.order_by().values("id", "pinned_at", "updated_at")
+        chosen = fitting.order_by().values("id", "pinned_at", "updated_at", "size_bytes", "strand")
         inner, parameters = chosen.query.get_compiler(current()).as_sql()
     except EmptyResultSet:  # nobody may see any
         return Planned([], {}, [], 0)
     rows = execute(_FITTING.format(inner), [moment_for_database(running_after), *parameters]).fetchall()
-    reasons = {id: reason for id, reason in rows if reason}
-    going = {id for id, reason in rows if not reason}
+    reasons = {id: reason for id, reason, _ in rows if reason}
+    going = {id for id, reason, _ in rows if not reason}
     needed = _needed_by_forks(going)
     if needed:
-        reasons |= dict.fromkeys((id for id, _ in rows if id in needed), "needed by a fork")
+        reasons |= dict.fromkeys((id for id, *_ in rows if id in needed), "needed by a fork")
         going -= needed
-    keys = [id for id, _ in rows if id in going]
+    revised = {id for (id,) in execute(_REVISED).fetchall()}
+    alone = [size for id, _, size in rows if size is not None and id in going and id not in revised]
+    others = [id for id, _, size in rows if id in going and (size is None or id in revised)]
+    sessions = [uuid_of(id) for id, *_ in rows if id in going]
     shown = [(uuid_of(id), reason) for id, reason in islice(reasons.items(), KEPT_SHOWN)]
-    return Planned([uuid_of(id) for id in keys], dict(Counter(reasons.values())), shown, _freed(keys))
+    return Planned(sessions, dict(Counter(reasons.values())), shown, sum(alone) + _freed(others))
 
 
 def bytes_freed(ids: Sequence[UUID]) -> int:
     """Bytes of bodies that go when these sessions are purged: what others show stays, and nothing counts twice."""
-    return _freed([key(id) for id in ids])
+    return _freed(keys(ids))
 
 
 def in_small_groups(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
     """Sessions in the order given, some at once that have few messages together, or one."""
     marks = ", ".join(["%s"] * len(ids))
     statement = f"SELECT id, message_count - COALESCE(fork_point, 0) FROM forklore_session WHERE id IN ({marks})"  # noqa: S608
-    own = {uuid_of(id): count for id, count in execute(statement, [key(id) for id in ids]).fetchall()} if ids else {}
+    own = {uuid_of(id): count for id, count in execute(statement, keys(ids)).fetchall()} if ids else {}
     group, messages = list[UUID](), 0
     for id in ids:
         if group and (len(group) == GROUP or messages + own[id] > GROUP_MESSAGES):
@@ -144,7 +151,7 @@ def _needed_by_forks(going: Collection[Key]) -> set[Key]:
     return needed
 
 
-def _freed(keys: Sequence[Key]) -> int:
+def _freed(listed: Sequence[Key]) -> int:
     vendor = connection().vendor
     statement = _FREED.format(_LIST[vendor], _LENGTH[vendor])
-    return int(execute(statement, [json.dumps(keys) if vendor == "sqlite" else keys]).fetchone()[0])
+    return int(execute(statement, [json.dumps(listed) if vendor == "sqlite" else listed]).fetchone()[0])

@@ -17,7 +17,7 @@ from sessions_app import actors, change_log, gate, journal_labels, purging, revi
 from sessions_app.actors import Role
 from sessions_app.databases import connection, execute
 from sessions_app.models import JournalEntry, JournalItem
-from sessions_app.piece_table import key
+from sessions_app.piece_table import key, keys
 from sessions_app.records import ChangeKind
 from sessions_app.session_rows import aware, moment_for_database, uuid_of
 
@@ -85,7 +85,7 @@ def forget_before(moment: datetime) -> None:
 
 
 def plan(entry: int, ids: Iterable[UUID]) -> None:
-    rows = [[entry, key(id), PLANNED, ""] for id in ids]
+    rows = [[entry, id, PLANNED, ""] for id in keys(ids)]
     with connection().cursor() as cursor:
         cursor.executemany(
             "INSERT INTO forklore_journalitem (entry_id, session_id, state, before) VALUES (%s, %s, %s, %s)"
@@ -127,7 +127,7 @@ def items(entry: int, state: int, limit: int) -> list[UUID]:
 def mark(entry: int, ids: Sequence[UUID], state: int) -> None:
     if ids:
         statement = f"UPDATE forklore_journalitem SET state = %s WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
-        execute(statement, [state, entry, *map(key, ids)])
+        execute(statement, [state, entry, *keys(ids)])
 
 
 def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -> list[UUID]:
@@ -229,15 +229,15 @@ def _locked(ids: Sequence[UUID], condition: str, parameters: Sequence[Any], need
     lock = " ORDER BY id FOR UPDATE OF session" if connection().features.has_select_for_update else ""
     sight, projects = gate.condition("project_id", needs)
     statement = f"SELECT id FROM forklore_session session WHERE id IN ({_marks(ids)}) AND {condition}{sight}{lock}"  # noqa: S608
-    return [uuid_of(id) for (id,) in execute(statement, [*map(key, ids), *parameters, *projects]).fetchall()]
+    return [uuid_of(id) for (id,) in execute(statement, [*keys(ids), *parameters, *projects]).fetchall()]
 
 
 def _set(values: str, parameters: Sequence[Any], ids: Sequence[UUID]) -> None:
-    execute(f"UPDATE forklore_session SET {values} WHERE id IN ({_marks(ids)})", [*parameters, *map(key, ids)])  # noqa: S608
+    execute(f"UPDATE forklore_session SET {values} WHERE id IN ({_marks(ids)})", [*parameters, *keys(ids)])  # noqa: S608
 
 
 def _log(ids: Sequence[UUID], kind: ChangeKind) -> None:
-    change_log.note_where(f"id IN ({_marks(ids)})", [*map(key, ids)], kind)
+    change_log.note_where(f"id IN ({_marks(ids)})", [*keys(ids)], kind)
 
 
 def _remember_when_trashed(entry: int, ids: Sequence[UUID]) -> None:
@@ -253,7 +253,7 @@ def _remember_label(entry: JournalEntry, ids: Sequence[UUID]) -> None:
 def _remember(entry: int, ids: Sequence[UUID], column: str) -> None:
     statement = f"SELECT id, {column} FROM forklore_session WHERE id IN ({_marks(ids)})"  # noqa: S608
     with connection().cursor() as cursor:
-        cursor.execute(statement, [*map(key, ids)])
+        cursor.execute(statement, [*keys(ids)])
         rows = [[text(value), entry, id] for id, value in cursor.fetchall()]
         cursor.executemany("UPDATE forklore_journalitem SET before = %s WHERE entry_id = %s AND session_id = %s", rows)
 
@@ -275,7 +275,7 @@ def _remembered(entry: int, ids: Sequence[UUID]) -> list[tuple[Any, Any]]:
     statement = (
         f"SELECT before, session_id FROM forklore_journalitem WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
     )
-    return execute(statement, [entry, *map(key, ids)]).fetchall()
+    return execute(statement, [entry, *keys(ids)]).fetchall()
 
 
 def _moment(before: str) -> Any:

@@ -73,6 +73,11 @@ def key(id: UUID) -> UUID | str:
     return id if connection().features.has_native_uuid_field else id.hex
 
 
+def keys(ids: Iterable[UUID]) -> list[UUID] | list[str]:
+    """The same of many at once, which are known to be UUIDs."""
+    return list(ids) if connection().features.has_native_uuid_field else [id.hex for id in ids]
+
+
 # Reading
 
 

@@ -21,7 +21,7 @@ _MOVE = "UPDATE forklore_session SET parent_id = %s, fork_point = %s WHERE id = 
 def purge(ids: Sequence[UUID]) -> None:
     """Remove sessions of the trash, and what rewrites of them dropped; the children that stay go to the nearest
     ancestor that stays, or become roots."""
-    keys = [key(id) for id in ids]
+    keys: list[Any] = [*piece_table.keys(ids)]
     keys += _revisions(keys)
     ids = [uuid_of(id) for id in keys]
     among = f"IN ({', '.join(['%s'] * len(keys))})"

@@ -27,10 +27,10 @@ from sessions_app.titles import check_project, clean_tag
 
 Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move"]
 PolicyAction = Literal["trash", "archive", "purge"]
-BATCH = 200  # sessions in one transaction
+BATCH, BATCH_LEAST = 200, 10  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
 PAUSE = 0.75  # times that a transaction took, before the next one
-HELD = 0.03  # seconds after which a transaction of purges ends; what it holds keeps others waiting
+HELD = 0.03  # seconds; what takes longer is cut smaller, for it keeps others waiting
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
@@ -237,23 +237,34 @@ def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", val
         if action == "move":
             session_rows.project_id(value)
         entry = journal.begin(action, store.now(), policy, query, value)
+    pace = _Pace()
     for some in _batches(ids, 5 * BATCH):
-        with _batch():
+        with pace.batch():
             journal.plan(entry, some)
     with writing():
         journal.set_state(entry, JournalEntry.State.RUNNING)
     return _finish(entry)
 
 
-@contextmanager
-def _batch() -> Iterator[None]:
-    """One transaction of several. On SQLite who waits to write asks again and again, and would hardly ever find the
-    lock free between two of them."""
-    with writing():
-        began = time.monotonic()
-        yield
-    if connection().vendor == "sqlite":
-        time.sleep(PAUSE * (time.monotonic() - began))
+class _Pace:
+    """How many sessions a transaction takes: fewer where the last one kept others waiting for long.
+
+    On SQLite who waits to write asks again and again, and would hardly ever find the lock free between two transactions
+    that follow each other at once; so there is a pause.
+    """
+
+    def __init__(self) -> None:
+        self.size = BATCH
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        with writing():
+            began = time.monotonic()
+            yield
+        held = time.monotonic() - began
+        self.size = max(self.size // 2, BATCH_LEAST) if held > HELD else min(self.size * 2, BATCH)
+        if connection().vendor == "sqlite":
+            time.sleep(PAUSE * held)
 
 
 def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
@@ -262,15 +273,16 @@ def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
 
 
 def _finish(number: int) -> Entry:
+    pace = _Pace()
     while True:
-        with _batch():
+        with pace.batch():
             session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
             entry = journal.locked(number)
             if entry is None:
                 raise JournalEntryNotFound(number)
             if entry.state != JournalEntry.State.RUNNING:  # another process was quicker
                 return _entry(entry)
-            ids = journal.items(number, journal.PLANNED, BATCH)
+            ids = journal.items(number, journal.PLANNED, pace.size)
             if not ids:
                 journal.set_state(number, JournalEntry.State.DONE)
                 audit.append(VERBS[entry.action], "journal entry", number, count=entry.done)
@@ -336,14 +348,15 @@ def _stands(entry: JournalEntry) -> bool:
 
 
 def _take_back(number: int) -> Entry:
+    pace = _Pace()
     while True:
-        with _batch():
+        with pace.batch():
             entry = journal.locked(number)
             if entry is None:
                 raise JournalEntryNotFound(number)
             if entry.state != JournalEntry.State.UNDOING:
                 return _entry(entry)
-            ids = journal.items(number, journal.DONE, BATCH)
+            ids = journal.items(number, journal.DONE, pace.size)
             if not ids:
                 journal.set_state(number, JournalEntry.State.UNDONE)
                 audit.append("undone", "journal entry", number, count=entry.done)

@@ -27,10 +27,10 @@ from sessions_app.titles import check_project, clean_tag
 
 Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move"]
 PolicyAction = Literal["trash", "archive", "purge"]
-BATCH, BATCH_LEAST = 200, 10  # sessions in one transaction
+BATCH, BATCH_LEAST = 200, 40  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
 PAUSE = 0.75  # times that a transaction took, before the next one
-HELD = 0.03  # seconds; what takes longer is cut smaller, for it keeps others waiting
+HELD = 0.05  # seconds; what takes longer is cut smaller, for it keeps others waiting
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}

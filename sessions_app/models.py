@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -97,6 +98,7 @@ class Session(models.Model):
             ),
             # So are project and trash here, by which a viewer of few projects passes over the sessions of the others.
             models.Index(models.F("updated_at").desc(), "id", "project", "trashed_at", name="session_newest"),
+            models.Index(Lower("title"), "id", condition=models.Q(trashed_at__isnull=True), name="session_titles"),
             models.Index("trashed_at", condition=models.Q(trashed_at__isnull=False), name="session_trashed"),
             models.Index("pinned_at", condition=models.Q(pinned_at__isnull=False), name="session_pinned"),
         ]

@@ -92,6 +92,9 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "import/cancel/": (Ask("/import/cancel/", "post", takes="all"),),
     "import/demo/": (Ask("/import/demo/", "post", takes="all"),),
     "enter/": (Ask("/enter/", takes="nothing"),),
+    # Nothing but in a team that has an issuer: tests/web/test_openid.py.
+    "enter/openid/": (Ask("/enter/openid/", "post", takes="nothing"),),
+    "enter/openid/callback/": (Ask("/enter/openid/callback/", takes="nothing"),),
     "enter/known/": (Ask("/enter/known/", takes="anybody"),),
     "leave/": (Ask("/leave/", "post", takes="anybody"),),
     # Open to somebody who was invited, in a team alone: tests/web/test_team.py.

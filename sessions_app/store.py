@@ -23,6 +23,7 @@ from sessions_app import (
     change_log,
     gate,
     grammar,
+    journal_parents,
     labels,
     piece_table,
     recent_lists,
@@ -961,13 +962,16 @@ def _link(child: Origin, link: ParentLink) -> bool:
     if link.prefix_needed and (parent.waits_for_prefix or origin.tail.count < link.fork_point):
         transcript_rows.wait(known, link)
         return False
-    _check_no_cycle(row, origin)
+    settled = journal_parents.is_settled(row.id)  # by an admin, whatever the file says
+    if not settled:
+        _check_no_cycle(row, origin)
     if link.prefix_needed and not known.prefix:
         _put_prefix_before(row, origin, link.fork_point)
         transcript_rows.set_prefix(known, link.fork_point)
     before = row.lineage()
-    row.parent_id, row.relation, row.relation_inferred = origin.id, link.relation, link.inferred
-    row.fork_point = min(link.fork_point, row.tail.count)
+    if not settled:
+        row.parent_id, row.relation, row.relation_inferred = origin.id, link.relation, link.inferred
+        row.fork_point = min(link.fork_point, row.tail.count)
     if row.lineage() != before:
         session_rows.save_parent(row)
     transcript_rows.stop_waiting(known)

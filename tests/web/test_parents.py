@@ -55,8 +55,10 @@ class TheParentPage:
         )
 
     def test_is_offered_to_admins_alone(self, the_store, visitor):
-        session = a_session(the_store, "one")
+        root = a_session(the_store, "one")
+        session = the_store.fork_at(root.id, 1)
         assert f'href="/sessions/{session.id}/parent/"' in visitor.get(f"/sessions/{session.id}/").content.decode()
+        assert f'href="/sessions/{root.id}/parent/"' in visitor.get(f"/sessions/{root.id}/ledger/").content.decode()
         anna = somebody(Role.MAINTAINER)
         assert f'href="/sessions/{session.id}/parent/"' not in anna.get(f"/sessions/{session.id}/").content.decode()
         assert anna.get(f"/sessions/{session.id}/parent/").status_code == 403

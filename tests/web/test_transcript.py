@@ -238,7 +238,8 @@ class AFork:
         assert visitor.post(f"/sessions/{long.id}/fork/", {"position": position}).status_code == 400
 
     def test_is_not_made_by_a_get(self, visitor, long):
-        assert visitor.get(f"/sessions/{long.id}/fork/").status_code == 405
+        assert visitor.get(f"/sessions/{long.id}/fork/").status_code == 200
+        assert not Session.objects.filter(parent=long.id).exists()
 
 
 class ModeFocused:

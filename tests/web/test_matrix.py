@@ -132,6 +132,13 @@ TABLE: dict[str, tuple[Ask, ...]] = {
         Ask("/sessions/{id}/parent/", "post", (("root", "1"),), takes="all"),
     ),
     "sessions/<uuid:id>/ledger/": reads("/sessions/{id}/ledger/"),
+    "hygiene/": (
+        *lists("/hygiene/"),
+        *reads("/hygiene/?project={project}", "/hygiene/?under={id}"),
+        Ask(
+            "/hygiene/", "post", takes="anybody"
+        ),  # what somebody may not change is left out: tests/web/test_hygiene.py
+    ),
     "ledger/": reads("/ledger/?project={project}"),
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
     "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),

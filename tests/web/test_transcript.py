@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from sessions_app import piece_table
 from sessions_app.access import tokens
 from sessions_app.demo.pictures import bar_chart
+from sessions_app.models import Session
 from sessions_app.web import transcript
 from tests.builders import a_message, a_session
 from tests.web.reading import page

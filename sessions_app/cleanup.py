@@ -95,9 +95,10 @@ def undo(number: int | None = None) -> Entry:
     return _take_back(entry.pk)
 
 
-def entries(limit: int = 50) -> list[Entry]:
-    """What was done, newest first; everybody's for whoever is over all projects, else one's own."""
-    return [_entry(row) for row in _own_entries().order_by("-pk")[:limit]]
+def entries(limit: int = 50, before: int | None = None) -> list[Entry]:
+    """What was done, newest first, before an entry; everybody's for whoever is over all projects, else one's own."""
+    rows = _own_entries() if before is None else _own_entries().filter(pk__lt=before)
+    return [_entry(row) for row in rows.order_by("-pk")[:limit]]
 
 
 def resume() -> list[Entry]:

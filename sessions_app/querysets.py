@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -180,6 +180,19 @@ class SessionQuerySet(models.QuerySet["Session"]):
             SessionQuerySet(self.model)._in_sight().live().filter(parent=OuterRef("pk")).exclude(relation="subagent")
         )
         return self.filter(Exists(forks))
+
+    def descending_from(self, ids: Collection[UUID]) -> set[UUID]:
+        """Of these sessions the ones below any of those, in the trash or not between them, and none of those itself."""
+        children: dict[UUID | None, list[UUID]] = {}
+        for id, parent in self.model.objects.visible().filter(parent__isnull=False).values_list("pk", "parent"):
+            children.setdefault(parent, []).append(id)
+        found, waiting = set[UUID](), list(ids)
+        while waiting:
+            below = [id for id in children.get(waiting.pop(), ()) if id not in found]
+            found.update(below)
+            waiting += below
+        found -= set(ids)
+        return found & set(self.filter(parent__isnull=False).values_list("pk", flat=True)) if found else found
 
     def tagged(self, name: str) -> SessionQuerySet:
         # Not tags__name=, a join in which a condition on a second tag would have to be another one.

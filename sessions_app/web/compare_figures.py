@@ -56,7 +56,8 @@ def figures_of(session: Session, start: int, turns: int) -> Figures:
         _count(found, project(message), session.project.name)
     if found.messages > READ:
         last = store.get_messages(session.pk, session.message_count - 1)
-        found.last = project(last[0]).timestamp or found.last
+        if (moment := project(last[0]).timestamp) and found.last:
+            found.last = max(found.last, moment)
     return found
 
 
@@ -89,8 +90,9 @@ def shortened(path: str, base: str) -> str:
 
 def _count(figures: Figures, seen: Projection, base: str) -> None:
     if seen.timestamp:
-        figures.first = figures.first or seen.timestamp
-        figures.last = seen.timestamp
+        # Clocks go back, and what sub-agents wrote stands where it arrived.
+        figures.first = min(figures.first or seen.timestamp, seen.timestamp)
+        figures.last = max(figures.last or seen.timestamp, seen.timestamp)
     for part in seen.parts:
         if part.kind == "tool_call":
             figures.tools[part.tool_name or "tool"] += 1

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import BadRequest, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -156,6 +156,7 @@ class Listing:
     by_age: bool  # newest first
     parent: Session | None
     may_import: bool  # whether to offer it
+    address: str  # by which web/selection.py finds all of it again
 
 
 @require_safe
@@ -176,24 +177,19 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) ->
 
     Raises BadRequest, and Http404 for an unknown parent.
     """
-    form = ListForm(request.GET)
-    if not form.is_valid():
-        raise BadRequest(next(iter(form.errors.values()))[0])
-    wish = form.cleaned_data
-    parent = get_object_or_404(Session.objects.visible().live(), pk=wish["of"]) if wish["of"] else None
+    wish = _wish(request.GET)
+    parent = _parent(wish)
     if parent:
         sessions = sessions.children_of(parent.pk)
         totals = _counted(sessions)
     everything = totals.sessions
     query = parse(wish["q"], timezone.localtime())
-    told = [condition for condition in query.conditions if condition.name != "role"]
+    told = _told(query)
     if told:
         sessions = sessions.among(filters_of(query).sessions)
         totals = _counted(sessions)
-    for state, name in (("archived", "archived"), ("subagent", "subagents")):
-        wish[name] = wish[name] or any(each.value == state and not each.negated for each in told if each.name == "is")
-    shown = sessions if wish["subagents"] else sessions.without_subagents()
-    shown = shown if wish["archived"] else shown.unarchived()
+    _reveal(wish, told)
+    shown = _shown(sessions, wish)
     left_out = _left_out(request, totals, wish)
     page, more_url = _page(request, shown, wish)
     return Listing(
@@ -209,7 +205,47 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) ->
         by_age=wish["sort"] == ("updated", True),
         parent=parent,
         may_import=request.actor.may("admin"),  # type: ignore[attr-defined]  # by FindActor
+        address=request.get_full_path_info(),
     )
+
+
+def all_of(query: QueryDict, sessions: SessionQuerySet) -> SessionQuerySet:
+    """What the list of these sessions holds with that query string, on all its pages. Raises BadRequest and Http404."""
+    wish = _wish(query)
+    parent = _parent(wish)
+    found = sessions.children_of(parent.pk) if parent else sessions
+    words = parse(wish["q"], timezone.localtime())
+    if told := _told(words):
+        found = found.among(filters_of(words).sessions)
+    _reveal(wish, told)
+    return _shown(found, wish)
+
+
+def _wish(query: QueryDict) -> dict:
+    form = ListForm(query)
+    if not form.is_valid():
+        raise BadRequest(next(iter(form.errors.values()))[0])
+    return form.cleaned_data
+
+
+def _parent(wish: dict) -> Session | None:
+    return get_object_or_404(Session.objects.visible().live(), pk=wish["of"]) if wish["of"] else None
+
+
+def _shown(sessions: SessionQuerySet, wish: dict) -> SessionQuerySet:
+    shown = sessions if wish["subagents"] else sessions.without_subagents()
+    return shown if wish["archived"] else shown.unarchived()
+
+
+def _told(query: Query) -> list[Condition]:
+    """The words that narrow a list of sessions."""
+    return [condition for condition in query.conditions if condition.name != "role"]
+
+
+def _reveal(wish: dict, told: list[Condition]) -> None:
+    """Show what is hidden else, where a word asks for it."""
+    for state, name in (("archived", "archived"), ("subagent", "subagents")):
+        wish[name] = wish[name] or any(each.value == state and not each.negated for each in told if each.name == "is")
 
 
 def _counted(sessions: SessionQuerySet) -> Figures:

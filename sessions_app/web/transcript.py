@@ -27,6 +27,8 @@ from sessions_app.web.transcript_subagents import link_subagents
 
 CHOICES = 10  # sessions offered where a shortened id fits several
 PROJECTS = 500  # offered to fork into; any other may be named
+KINDS = (("tool", "Tool calls"), ("thinking", "Thinking"), ("notice", "Notices of the agent"))
+FORMATS = (("html", "A page to read (HTML)"), ("markdown", "Markdown"), ("bundle", "A bundle, to be imported"))
 CHILDREN = 12  # forks and sub-agents listed in the head
 
 # Nobody reads more by hand, and who tries all that there are learns little in a day.
@@ -200,6 +202,8 @@ def _head_context(shown_session: Session, context: dict[str, Any], target: int |
         "subagents": subagents[:CHILDREN],
         "subagent_count": subagents.count(),
         "place_of_title": "head",
+        "kinds": KINDS,
+        "formats": FORMATS,
         "resume": _resume_command(shown_session),
         "account": ledger.accounts([shown_session.pk])[shown_session.pk] if shown_session.parent_id else None,
     }

@@ -8,7 +8,7 @@ import pytest
 from sessions_app.actors import Role
 from sessions_app.models import Session
 from sessions_app.web.compare import shared_by
-from sessions_app.web.compare_figures import shortened
+from sessions_app.web.compare_figures import figures_of, shortened
 from sessions_app.web.compare_words import differing
 from tests.builders import a_message, a_session
 from tests.web import reading
@@ -141,6 +141,16 @@ def test_the_common_prefix_is_that_of_the_messages(the_store):
         a, b = the_store.get(one).messages, the_store.get(two).messages
         expected = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
         assert shared_by(Session.objects.get(pk=one), Session.objects.get(pk=two)) == expected
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [(["10:00", "10:40"], "40 min"), (["10:40", "10:00"], "40 min"), (["10:00", "12:05", "11:00"], "2 h 5 min")],
+)
+def test_the_duration_is_never_negative_whatever_the_clock_did(the_store, times, words):
+    said = [a_message(time) | {"timestamp": f"2026-03-01T{time}:00Z"} for time in times]
+    session = Session.objects.get(pk=the_store.create("shop", said).id)
+    assert figures_of(session, 0, 1).minutes == words
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class TheList:
 
         assert told.one("a", class_="title")["href"] == f"/sessions/{three['beta'].id}/"
         size = Session.objects.get(pk=three["beta"].id).size_bytes
-        assert [cell.text for cell in told.all("td")][1:] == ["shop", "", "9 turns", "2", f"{size} B", "1 min"]
+        assert [cell.text for cell in told.all("td")][2:] == ["shop", "", "9 turns", "2", f"{size} B", "1 min"]
         assert "UTC" in told.one("time")["title"]
 
     @pytest.mark.parametrize(

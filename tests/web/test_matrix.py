@@ -87,11 +87,16 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "trash/": lists("/trash/"),
     "cleanup/": (Ask("/cleanup/", takes="all"), Ask("/cleanup/", "post", takes="all")),
     "cleanup/run/": (Ask("/cleanup/run/", "post", takes="all"),),
-    "cleanup/undo/": (Ask("/cleanup/undo/", "post", takes="all"),),
+    "journal/": lists("/journal/"),
+    "selection/": (writes("/selection/", id="{id}", do="trash", list="/"),),
+    "undo/": (Ask("/undo/", "post", takes="anybody"),),
     "import/": (Ask("/import/", takes="all"), Ask("/import/", "post", takes="all")),
     "import/cancel/": (Ask("/import/cancel/", "post", takes="all"),),
     "import/demo/": (Ask("/import/demo/", "post", takes="all"),),
     "enter/": (Ask("/enter/", takes="nothing"),),
+    # Nothing but in a team that has an issuer: tests/web/test_openid.py.
+    "enter/openid/": (Ask("/enter/openid/", "post", takes="nothing"),),
+    "enter/openid/callback/": (Ask("/enter/openid/callback/", takes="nothing"),),
     "enter/known/": (Ask("/enter/known/", takes="anybody"),),
     "leave/": (Ask("/leave/", "post", takes="anybody"),),
     # Open to somebody who was invited, in a team alone: tests/web/test_team.py.
@@ -280,12 +285,16 @@ def put(ask: Ask, about: SimpleNamespace) -> str:
     return ask.path.format(id=key, prefix=key.hex[:8], **more)
 
 
+def fields(ask: Ask, about: SimpleNamespace) -> dict[str, str]:
+    return {name: str(about.live) if value == "{id}" else value for name, value in ask.data}
+
+
 def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tuple[int, str]:
     """Status and body, without what was asked for and what is another each time."""
     if ask.json:
         given = person.generic(ask.method.upper(), put(ask, about), ask.json, "application/json", **options)
     else:
-        given = getattr(person, ask.method)(put(ask, about), dict(ask.data), **options)
+        given = getattr(person, ask.method)(put(ask, about), fields(ask, about), **options)
     key = about.trashed if ask.of == "trashed" else about.live
     text = given.getvalue().decode("latin-1")
     for name in (

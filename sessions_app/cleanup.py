@@ -32,7 +32,7 @@ HELD = 0.05  # seconds after which a transaction of purges ends; what it holds k
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
-VERBS |= {"tag": "tagged", "untag": "untagged", "move": "moved to a project"}
+VERBS |= {"attach": "put under another parent", "tag": "tagged", "untag": "untagged", "move": "moved to a project"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +264,7 @@ def _undoable(number: int | None) -> JournalEntry:
 def _take_back(number: int) -> Entry:
     while True:
         with writing():
+            session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
             entry = journal.locked(number)
             if entry is None:
                 raise JournalEntryNotFound(number)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sessions_app import change_log, gate, journal_labels
+from sessions_app import change_log, gate, journal_labels, journal_parents
 from sessions_app.actors import Role
 from sessions_app.databases import connection, execute
 from sessions_app.models import JournalEntry, JournalItem
@@ -102,6 +102,8 @@ def fitting_undo(entry: JournalEntry, ids: Sequence[UUID]) -> list[UUID]:
     """Those of the sessions that still stand as the entry left them, locked."""
     if entry.action in journal_labels.ACTIONS:
         return _locked(ids, *journal_labels.fits_undo(entry), Role.WRITER)
+    if entry.action == journal_parents.ACTION:
+        return _locked(ids, *journal_parents.fits_undo(entry), Role.WRITER)
     condition = FITS_UNDO[entry.action]
     return _locked(ids, condition, [moment_for_database(entry.moment)] if "%s" in condition else [], Role.WRITER)
 
@@ -131,6 +133,9 @@ def take_back(entry: JournalEntry, ids: Sequence[UUID]) -> None:
         return
     if entry.action in journal_labels.ACTIONS:
         journal_labels.take_back(entry, ids, _remembered_label(entry, ids))
+        return
+    if entry.action == journal_parents.ACTION:
+        journal_parents.take_back(entry, ids)
         return
     match entry.action:
         case "trash":

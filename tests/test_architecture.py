@@ -30,6 +30,7 @@ WRITERS |= {
     "journal_labels.py",
     "cleanup_rows.py",
     "token_rows.py",
+    "journal_parents.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.
 WRITERS |= {"access/browsers.py", "access/codes.py", "access/tokens.py"}

@@ -224,6 +224,11 @@ class Fork(Schema):
     project: Text | None = Field(None, description="The parent's unless given.")
 
 
+class Place(Schema):
+    parent_id: UUID | None = Field(description="null for a root.")
+    relation: Relation = "fork"
+
+
 class Changed(Schema):
     """What is given changes."""
 

@@ -92,6 +92,7 @@ DEEDS = {  # what was done to many sessions; the tag or project stands for the m
     "tag": "tagged “{}”",
     "untag": "no longer tagged “{}”",
     "move": "moved to “{}”",
+    "attach": "put elsewhere in a lineage",
 }
 
 

@@ -131,8 +131,19 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/m/<int:position>/raw/": reads("/sessions/{id}/m/0/raw/"),
     "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
-    "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
+    "sessions/<uuid:id>/fork/": (*reads("/sessions/{id}/fork/"), writes("/sessions/{id}/fork/", position="1")),
+    "sessions/<uuid:id>/parent/": (
+        Ask("/sessions/{id}/parent/", takes="all"),
+        Ask("/sessions/{id}/parent/", "post", (("root", "1"),), takes="all"),
+    ),
     "sessions/<uuid:id>/ledger/": reads("/sessions/{id}/ledger/"),
+    "hygiene/": (
+        *lists("/hygiene/"),
+        *reads("/hygiene/?project={project}", "/hygiene/?under={id}"),
+        Ask(
+            "/hygiene/", "post", takes="anybody"
+        ),  # what somebody may not change is left out: tests/web/test_hygiene.py
+    ),
     "ledger/": reads("/ledger/?project={project}"),
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
     "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),
@@ -178,6 +189,9 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     ),
     "api/v1/sessions/<uuidstr:id>/truncate": (api("post", "sessions/{id}/truncate", count=2),),
     "api/v1/sessions/<uuidstr:id>/forks": (api("post", "sessions/{id}/forks", position=1),),
+    "api/v1/sessions/<uuidstr:id>/parent": (
+        Ask("/api/v1/sessions/{id}/parent", "put", (), "all", json='{"parent_id": null}'),
+    ),
     "api/v1/sessions/<uuidstr:id>/find": (
         *reads("/api/v1/sessions/{id}/find?q={word}"),
         api("post", "sessions/{id}/find", Role.VIEWER, query="shared"),

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from sessions_app import piece_table
 from sessions_app.access import tokens
 from sessions_app.demo.pictures import bar_chart
+from sessions_app.models import Session
 from sessions_app.web import transcript
 from tests.builders import a_message, a_session
 from tests.web.reading import page
@@ -238,7 +239,8 @@ class AFork:
         assert visitor.post(f"/sessions/{long.id}/fork/", {"position": position}).status_code == 400
 
     def test_is_not_made_by_a_get(self, visitor, long):
-        assert visitor.get(f"/sessions/{long.id}/fork/").status_code == 405
+        assert visitor.get(f"/sessions/{long.id}/fork/").status_code == 200
+        assert not Session.objects.filter(parent=long.id).exists()
 
 
 class ModeFocused:

@@ -28,6 +28,7 @@ WRITERS |= {
     "write_keys.py",
     "journal.py",
     "journal_labels.py",
+    "packing.py",
     "cleanup_rows.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.

@@ -326,6 +326,8 @@ class Audited(admin.ModelAdmin):
 
 
 admin.site.unregister((User, Group))
+# allauth's tables are empty (decision 0017), and a second place to choose an issuer in would be one too many.
+admin.site.unregister([model for model in admin.site._registry if model.__module__.startswith("allauth.")])
 
 
 @admin.register(User)

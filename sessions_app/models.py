@@ -179,6 +179,17 @@ class Message(models.Model):
         ]
 
 
+class TokenTotal(models.Model):
+    """Of a message in which tokens were recorded: how many its strand holds up to it (token_rows.py)."""
+
+    pk = models.CompositePrimaryKey("strand_id", "position")
+    strand = models.ForeignKey(Strand, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    position = models.PositiveIntegerField()
+    total = models.PositiveBigIntegerField()  # output tokens in the strand, this message's included
+    of_response = models.PositiveBigIntegerField()  # what was recorded of its response so far
+    response = models.BigIntegerField(null=True)  # a number for the response; None where it has no name
+
+
 class Transcript(models.Model):
     """Where an imported session came from, and how far its file has been read."""
 

@@ -249,6 +249,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """The agents that wrote any of them; "" where one is not known."""
         return list(self.order_by("agent").values_list("agent", flat=True).distinct())
 
+    def message_total(self) -> int:
+        """What they show; what several share counts as often."""
+        return self.aggregate(total=Coalesce(Sum("message_count"), Value(0)))["total"]
+
     def figures(self) -> dict:
         """sessions, subagents, archived, archived_subagents, size_bytes and last_activity (None without any) at once."""
         archived = Q(archived_at__isnull=False)

@@ -30,10 +30,12 @@ WRITERS |= {
     "journal_labels.py",
     "packing.py",
     "cleanup_rows.py",
+    "token_rows.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.
 WRITERS |= {"access/browsers.py", "access/codes.py", "access/tokens.py"}
 WRITERS |= {"access/audit.py", "access/roles.py", "access/people.py", "access/user_sessions.py", "access/faults.py"}
+WRITERS |= {"access/identities.py"}
 MANAGER_WRITES = {"create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "update", "delete"}
 MANAGER_WRITES |= {f"a{name}" for name in MANAGER_WRITES}
 SQL_WRITE = re.compile(

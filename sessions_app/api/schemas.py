@@ -121,6 +121,18 @@ class Transcript(Schema):
     message_count: int
 
 
+class Amount(Schema):
+    messages: int
+    size_bytes: int
+    tokens: int = Field(description="Output tokens that the messages record; 0 where none are recorded.")
+
+
+class Ledger(Schema):
+    inherited: Amount = Field(description="Leading messages that its parent shows too.")
+    own: Amount
+    family: Amount
+
+
 class Relative(Schema):
     id: UUID
     parent_id: UUID | None

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions_app.web import find, lineage, transcript, transcript_parts
+from sessions_app.web import find, ledger, lineage, transcript, transcript_parts
 
 urlpatterns = [
     path("<uuid:id>/", transcript.session, name="session"),
@@ -15,5 +15,6 @@ urlpatterns = [
     path("<uuid:id>/m/<int:position>/image/<int:number>/", transcript_parts.image, name="image"),
     path("<uuid:id>/fork/", transcript.fork, name="fork"),
     path("<uuid:id>/lineage/", lineage.lineage, name="lineage"),
+    path("<uuid:id>/ledger/", ledger.of_session, name="ledger"),
     path("<str:prefix>/", transcript.prefix, name="prefix"),
 ]

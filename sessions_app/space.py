@@ -87,8 +87,10 @@ def overview(
     """
     gate.check_over_all(SEEING)
     with snapshot():
-        found = dict(_counted(now))
+        found: dict[tuple[int, str], Sums] = {}
         own: dict[Any, int] = {}
+        for at, some in _counted(now):
+            found[at] = found.get(at, Sums()) + some
         for at, some, session in _measured(now):
             found[at] = found.get(at, Sums()) + some
             if some.own_bytes and (project is None or at[0] == project) and (not age or at[1] == age):

@@ -105,11 +105,16 @@ class Sizes:
             moment = NOW - timedelta(days=days)
             Session.objects.filter(pk=session.id).update(updated_at=moment)
             ((_, age),) = space.overview(NOW)[0]
-            since, until = space.bounds(age, NOW)
-            assert since is None or since <= moment
-            assert until is None or moment <= until
-            assert age in AGES
+            newest, oldest = AGES[age]
+            assert days >= newest
+            assert oldest is None or days <= oldest
             assert len(space.overview(NOW, age=age)[1]) == 1
+
+    def test_count_what_is_live_and_what_is_in_the_trash(self, the_store):
+        a_session(the_store, "live")
+        the_store.delete(a_session(the_store, "gone").id)
+        (sums,) = space.overview(NOW)[0].values()
+        assert (sums.sessions, sums.trashed_sessions) == (1, 1)
 
     def test_of_an_empty_store_are_nothing(self, the_store):
         assert space.overview(NOW)[0] == {}

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from sessions_app.models import Session
 from tests.builders import a_session
-from tests.web.reading import page
+from tests.web.reading import page, titles
 
 
 @pytest.fixture
@@ -49,6 +49,11 @@ class Space:
     def test_leads_to_the_largest_sessions(self, visitor, sessions):
         (row,) = rows(visitor.get("/space/"), "Largest sessions")
         assert row[0] == "new"
+
+    def test_leads_to_the_list_of_what_it_is_about(self, visitor, sessions):
+        answer = visitor.get("/space/?project=/code/shop&age=year")
+        (link,) = [link for link in page(answer).all("a") if link.text == "All of them as a list"]
+        assert len(titles(visitor.get(link["href"]))) == 2
 
     def test_of_what_is_none_is_refused(self, visitor, sessions):
         assert visitor.get("/space/?project=none").status_code == 404

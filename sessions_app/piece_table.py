@@ -98,7 +98,7 @@ def read_bodies(of: Sequence[Piece], start: int, stop: int) -> Iterator[str]:
                 [piece.strand, max(start, piece.start), min(stop, piece.stop)],
             )
             for (body,) in cursor.fetchall():
-                yield body
+                yield bodies.plain(body)
 
 
 def window(session: UUID, start: int, stop: int | None) -> list[str] | None:
@@ -109,7 +109,14 @@ def window(session: UUID, start: int, stop: int | None) -> list[str] | None:
     bounds = [min(start, END), END if stop is None else min(stop, END)]
     sight, parameters = gate.condition("session.project_id")
     found = execute(_WINDOW.format(sight), [*bounds, key(session), *parameters]).fetchall()
-    return [body for (body,) in found if body is not None] if found else None
+    return [bodies.plain(body) for (body,) in found if body is not None] if found else None
+
+
+def length_of(body: str) -> str:
+    """SQL for the bytes of a body, packed or not, as it was written; `body` is a column."""
+    whole = f"octet_length({body})" if connection().vendor == "postgresql" else f"length(CAST({body} AS BLOB))"
+    kept = f"CAST(substr({body}, 2, {bodies.SIZE_DIGITS}) AS BIGINT)"
+    return f"CASE WHEN substr({body}, 1, 1) = '{bodies.PACKED[0]}' THEN {kept} ELSE {whole} END"
 
 
 def prompt_positions(of: Sequence[Piece]) -> list[int]:
@@ -119,7 +126,7 @@ def prompt_positions(of: Sequence[Piece]) -> list[int]:
 
 def prompts(of: Sequence[Piece], start: int, stop: int) -> list[tuple[int, str]]:
     """Position and body of what people typed at the positions [start, stop); no other body is read."""
-    return list(_prompts("position, body", of, start, stop))
+    return [(position, bodies.plain(body)) for position, body in _prompts("position, body", of, start, stop)]
 
 
 def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list[tuple[int, str]], int]:
@@ -136,7 +143,7 @@ def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list
     half = (count + 1) // 2
     kept = max(half, count - len(below))
     found = [*reversed(above[:kept]), *below[: count - min(kept, len(above))]]
-    return [(at, body) for at, _, body in found], found[0][1] - 1 if found else 0
+    return [(at, bodies.plain(body)) for at, _, body in found], found[0][1] - 1 if found else 0
 
 
 def _some_prompts(piece: Piece, where: str, order: str, bound: int, limit: int) -> list[tuple]:

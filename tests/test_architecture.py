@@ -28,6 +28,7 @@ WRITERS |= {
     "write_keys.py",
     "journal.py",
     "journal_labels.py",
+    "packing.py",
     "cleanup_rows.py",
     "token_rows.py",
     "journal_parents.py",

@@ -23,6 +23,7 @@ from sessions_app.web import (
     selection,
     settings_pages,
     sign_in,
+    space,
     trash,
 )
 from sessions_app.web.converters import ProjectName
@@ -43,6 +44,7 @@ urlpatterns = [
     path("cleanup/run/", cleanup.run, name="cleanup-run"),
     path("journal/", journal.journal, name="journal"),
     path("selection/", selection.selection, name="selection"),
+    path("space/", space.space, name="space"),
     path("undo/", journal.undo, name="undo"),
     path("import/", imports.page, name="import"),
     path("import/cancel/", imports.cancel, name="import-cancel"),

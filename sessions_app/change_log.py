@@ -90,16 +90,26 @@ def projects_since(mark: Mark) -> set[int] | None:
 
     To be called in a snapshot. What had not happened for sure when the mark was made is told again.
     """
-    number, session = mark or (0, None)
-    if (
-        mark
-        and not execute(
-            "SELECT 1 FROM forklore_change WHERE number = %s AND session_id = %s", [number, session]
-        ).fetchone()
-    ):
-        return None  # pruned, or another database under the old name
+    if not _tells_since(mark):
+        return None
+    number = mark[0] if mark else 0
     found = execute("SELECT DISTINCT project_id, kind FROM forklore_change WHERE number > %s", [number]).fetchall()
     return None if any(kind == _PRUNED for _, kind in found) else {project for project, _ in found}
+
+
+def sessions_since(mark: Mark, most: int) -> dict[UUID, set[ChangeKind]] | None:
+    """Which sessions changed after a mark was made, and how; None for more than `most` changes and as above."""
+    if not _tells_since(mark):
+        return None
+    number = mark[0] if mark else 0
+    statement = "SELECT DISTINCT session_id, kind FROM forklore_change WHERE number > %s LIMIT %s"
+    rows = execute(statement, [number, most + 1]).fetchall()
+    if len(rows) > most or any(code == _PRUNED for _, code in rows):
+        return None
+    found: dict[UUID, set[ChangeKind]] = {}
+    for session, code in rows:
+        found.setdefault(_uuid(session), set()).add(_KINDS[code - 1])
+    return found
 
 
 def prune(kept: int) -> None:
@@ -116,6 +126,12 @@ def prune(kept: int) -> None:
     if found:
         execute("UPDATE forklore_change SET kind = %s WHERE number = %s", [_PRUNED, found[0]])
         execute("DELETE FROM forklore_change WHERE number < %s", [found[0]])
+
+
+def _tells_since(mark: Mark) -> bool:
+    """Not where it was pruned, or is of another database under the old name."""
+    statement = "SELECT 1 FROM forklore_change WHERE number = %s AND session_id = %s"
+    return mark is None or execute(statement, mark).fetchone() is not None
 
 
 def _insert(verb: str, values: str, parameters: Sequence[Any]) -> None:

@@ -50,14 +50,14 @@ def tree_of(parents: Mapping[Id, Id | None]) -> Tree[Id]:
             roots.append(id)
         else:
             children[parent].append(id)
-    order = _below(roots, children)
+    order = all_below(roots, children)
     if len(order) < len(parents):
         seen = set(order)
         for id in parents:
             if id not in seen:
                 _cut_off(id, parents, children)
                 roots.append(id)
-                further = _below([id], children)
+                further = all_below([id], children)
                 order += further
                 seen.update(further)
     weights = dict.fromkeys(order, 1)
@@ -115,6 +115,14 @@ def rows(
     return found
 
 
+def all_below(roots: Sequence[Id], children: Mapping[Id, Sequence[Id]]) -> list[Id]:
+    """These sessions and all that descend from them, parents before their children."""
+    found = list(roots)
+    for id in found:  # grows while it is walked
+        found.extend(children[id])
+    return found
+
+
 def ancestors(tree: Tree[Id], id: Id) -> list[Id]:
     """From the session itself up to its root."""
     found = [id]
@@ -139,13 +147,6 @@ def _run(others: Sequence[Id], children: Mapping[Id, Sequence[Id]], kept: Collec
         return ()
     leaves = tuple(each for each in others if not children[each] and each not in kept)
     return leaves if len(leaves) > run else ()
-
-
-def _below(roots: Sequence[Id], children: Mapping[Id, Sequence[Id]]) -> list[Id]:
-    found = list(roots)
-    for id in found:  # grows while it is walked
-        found.extend(children[id])
-    return found
 
 
 def _cut_off(id: Id, parents: Mapping[Id, Id | None], children: dict[Id, list[Id]]) -> None:

@@ -6,7 +6,7 @@ from django.apps import apps
 from django.db import connections, transaction
 from django.test import TransactionTestCase
 
-from sessions_app import figures
+from sessions_app import figures, lineages
 
 KEPT = {"contenttypes", "auth.Permission"}  # migrate fills these, and a test that looks at them expects them
 
@@ -17,6 +17,7 @@ def use() -> None:
 
 def empty(alias: str) -> None:
     figures.forget(alias)
+    lineages.forget(alias)
     with transaction.atomic(alias), connections[alias].cursor() as cursor:
         if connections[alias].vendor == "postgresql":
             cursor.execute("SET LOCAL lock_timeout = '5s'")  # rather an error here than a run that hangs

@@ -9,14 +9,13 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from sessions_app import store
+from sessions_app import lineages, store
 from sessions_app.api import schemas
 from sessions_app.api.problems import PROBLEMS
 from sessions_app.api.wire import answer
 from sessions_app.models import Session
 from sessions_app.projection import project
 from sessions_app.search.filters import ROLES
-from sessions_app.web import lineage as trees
 
 router = Router()
 WINDOW = 60  # messages, unless asked for another number
@@ -49,8 +48,10 @@ def lineage(
     """All that descends from the root of a session, as far as it may be seen, also what is in the trash."""
     if not Session.objects.visible().filter(pk=id, trashed_at=None).exists():
         raise store.SessionNotFound(id)
-    root = Session.objects.visible().roots_of([id])[id]
-    order = trees.read(root).tree.order
+    whole = lineages.of(id)
+    if whole is None:
+        raise store.SessionNotFound(id)
+    root, order = whole.tree.roots[0], whole.tree.order
     shown = Session.objects.visible().select_related("project").in_bulk(order[start : start + limit])
     relatives = [_relative(shown[each], root) for each in order[start : start + limit] if each in shown]
     return answer(request, {"root": str(root), "count": len(order), "sessions": relatives})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from sessions_app import store, tree
+from sessions_app import lineages, store, tree
+from sessions_app.lineages import Lineage
 from sessions_app.models import Session
 from sessions_app.web import live
 from sessions_app.web.context import address
@@ -33,13 +33,6 @@ class LineageForm(forms.Form):
     at = forms.DateTimeField(required=False)
     q = forms.CharField(required=False, max_length=256, strip=False)
     sort = forms.ChoiceField(required=False, choices=[("newest", "")])
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    tree: tree.Tree[UUID]
-    created: dict[UUID, datetime]
-    trashed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,35 +91,22 @@ def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
     if not form.is_valid():
         raise BadRequest(next(iter(form.errors.values()))[0])
     wish = form.cleaned_data
-    root = Session.objects.visible().roots_of([id])[id]
-    whole = read(root, wish["at"])
-    if not whole.tree.order:
+    whole = lineages.of(id)
+    if whole is None:  # it went meanwhile
+        raise Http404(f"There is no session {id}.")
+    root = whole.tree.roots[0]
+    shown = whole.before(wish["at"].timestamp()) if wish["at"] else whole
+    if not shown.tree.order:
         raise Http404("This lineage was not there yet.")
-    found = _found(root, wish["q"]) & whole.tree.parents.keys()
-    kept = tree.with_all_above(whole.tree, {id, *found} & whole.tree.parents.keys())
-    folded = _ids(request, "fold") - (kept - {id})
-    newest = (lambda one: -whole.created[one].timestamp()) if wish["sort"] else None
-    rows = tree.rows(whole.tree, folded=folded, opened=_ids(request, "open"), kept=kept, key=newest)
+    found = _found(root, wish["q"]) & shown.nodes.keys()
+    folded = _ids(request, "fold")
+    rows = shown.layout(id, folded=folded, opened=_ids(request, "open"), found=found, newest=bool(wish["sort"]))
     if request.GET.get("as") == "text":
         answer = HttpResponse("\n".join(text_of(rows, id)) + "\n", content_type="text/plain; charset=utf-8")
         answer["X-Content-Type-Options"] = "nosniff"
         return answer
-    context = _context(request, session, root, whole, rows, found, folded, wish)
+    context = _context(request, session, root, shown, rows, found, folded, wish)
     return render(request, "lineage/page.html", (marks if not wish["at"] else {}) | context)  # the past stays as it was
-
-
-def read(root: UUID, at: datetime | None = None) -> Lineage:
-    """All of the lineage below a session that can be seen, trashed ones too, for they hold it together.
-
-    With `at`, what there was at that moment.
-    """
-    rows = Session.objects.visible().under(root.hex)
-    if at:
-        rows = rows.filter(created_at__lte=at)
-    found = list(rows.order_by("created_at", "id").values_list("pk", "parent_id", "created_at", "trashed_at"))
-    parents = {id: None if id == root else parent for id, parent, *_ in found}
-    created = {id: moment for id, _, moment, _ in found}
-    return Lineage(tree.tree_of(parents), created, sum(trashed is not None for *_, trashed in found))
 
 
 def text_of(rows: list[tree.Row[UUID]], current: UUID) -> Iterator[str]:
@@ -191,7 +171,6 @@ def _context(
         for row in shown
         if row.id in sessions  # one may have been purged since
     ]
-    live = Session.objects.visible().live().under(root.hex)
     before, after = max(0, start - LENGTH), start + LENGTH
     return {
         "session": session,
@@ -205,7 +184,7 @@ def _context(
         "last": min(after, len(rows)),
         "before_url": address(request, **{"from": str(before)}) if start else "",
         "after_url": address(request, **{"from": str(after)}) if after < len(rows) else "",
-        "stored": tree.union_length(live.shown_ranges()),
+        "stored": lineages.stored_messages(whole),
         "weight_url": address(request, sort=None, **{"from": None}),
         "newest_url": address(request, sort="newest", **{"from": None}),
         "text_url": address(request, **{"as": "text", "from": None}),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 Id = TypeVar("Id", bound=Hashable)
 RUN = 12  # forks of one session without forks of their own; where there are more, they are folded into one row
@@ -17,8 +17,7 @@ RUN = 12  # forks of one session without forks of their own; where there are mor
 Edge = Literal["root", "along", "off"]  # how a row hangs on its parent: not at all, in its lane, off into the next
 
 
-@dataclass(frozen=True, slots=True)
-class Row(Generic[Id]):
+class Row(NamedTuple, Generic[Id]):  # which is made in a third of the time of a dataclass
     """A session in its lane; with `run`, the folded forks of the session `id` instead."""
 
     id: Id
@@ -44,28 +43,32 @@ class Tree(Generic[Id]):
 def tree_of(parents: Mapping[Id, Id | None]) -> Tree[Id]:
     """A session whose parent is not among them is a root. Of a cycle, which no store makes, the first one given is."""
     children: dict[Id, list[Id]] = {id: [] for id in parents}
+    known: dict[Id, Id | None] = {}
     roots = []
     for id, parent in parents.items():
-        if parent is None or parent not in children:
-            roots.append(id)
+        if parent is not None and (siblings := children.get(parent)) is not None:
+            siblings.append(id)
+            known[id] = parent
         else:
-            children[parent].append(id)
+            roots.append(id)
+            known[id] = None
     order = all_below(roots, children)
     if len(order) < len(parents):
         seen = set(order)
         for id in parents:
             if id not in seen:
-                _cut_off(id, parents, children)
+                if (above := known[id]) is not None:
+                    children[above].remove(id)
+                known[id] = None
                 roots.append(id)
                 further = all_below([id], children)
                 order += further
                 seen.update(further)
-    weights = dict.fromkeys(order, 1)
-    known = {child: id for id, each in children.items() for child in each}
+    weights = dict.fromkeys(parents, 1)
     for id in reversed(order):
-        if (parent := known.get(id)) is not None:
-            weights[parent] += weights[id]
-    return Tree(order, children, weights, {id: known.get(id) for id in order}, roots)
+        if (above := known[id]) is not None:
+            weights[above] += weights[id]
+    return Tree(order, children, weights, known, roots)
 
 
 def rows(
@@ -147,12 +150,6 @@ def _run(others: Sequence[Id], children: Mapping[Id, Sequence[Id]], kept: Collec
         return ()
     leaves = tuple(each for each in others if not children[each] and each not in kept)
     return leaves if len(leaves) > run else ()
-
-
-def _cut_off(id: Id, parents: Mapping[Id, Id | None], children: dict[Id, list[Id]]) -> None:
-    above = parents[id]
-    if above is not None:
-        children[above].remove(id)
 
 
 def union_length(ranges: Iterable[tuple[int, int, int]]) -> int:

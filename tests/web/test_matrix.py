@@ -127,6 +127,11 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
     "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
+    "projects/<project:name>/lineage/": reads(
+        "/projects/{project}/lineage/", "/projects/{project}/lineage/?as=text&alone=1&q={word}"
+    ),
+    "compare/": (Ask("/compare/", takes="anybody"),),
+    "sessions/<uuid:id>/forks/": (writes("/sessions/{id}/forks/", position="1", count="2"),),
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
     "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),
     "compare/<uuid:id>/<uuid:other>/keep/": (writes("/compare/{id}/{twin}/keep/"),),

@@ -56,7 +56,12 @@ def main(arguments):
     elif command == "mcp":
         replace_by(python_with("mcp"), CHECKOUT / "manage.py", command, *rest)
     else:
-        replace_by(python_with("base"), CHECKOUT / "manage.py", command, *rest)
+        replace_by(
+            python_with("oidc" if os.environ.get("FORKLORE_OIDC_ISSUER") else "base"),
+            CHECKOUT / "manage.py",
+            command,
+            *rest,
+        )
 
 
 # ---- The commands
@@ -124,7 +129,14 @@ def lock():
         "--no-header",
         "--quiet",
     ]
-    for name, chosen in {"base": [], "mcp": ["--extra=mcp"], "test": ["--group=test"], "peers": PEERS}.items():
+    sets = {
+        "base": [],
+        "mcp": ["--extra=mcp"],
+        "oidc": ["--extra=oidc"],
+        "test": ["--group=test", "--extra=oidc"],
+        "peers": PEERS,
+    }
+    for name, chosen in sets.items():
         command = [uv, "pip", "compile", "pyproject.toml", *chosen, *fixed, *sys.argv[2:]]
         subprocess.run([*command, f"--output-file=requirements/{name}.txt"], cwd=CHECKOUT, check=True)
 

@@ -22,14 +22,17 @@ from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.querysets import RUNNING, SessionQuerySet
 from sessions_app.search.filters import filters_of
 from sessions_app.session_rows import writing
+from sessions_app.titles import check_project, clean_tag
 
-Action = Literal["trash", "archive", "purge", "restore"]
+Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move"]
 PolicyAction = Literal["trash", "archive", "purge"]
 BATCH = 200  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
 HELD = 0.05  # seconds after which a transaction of purges ends; what it holds keeps others waiting
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
+VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
+VERBS |= {"tag": "tagged", "untag": "untagged", "move": "moved to a project"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +66,24 @@ class Entry:
     state: str  # planning, running, done, undoing, undone
     done: int  # sessions
     freed_bytes: int  # by a purge
+    value: str = ""  # the tag, or the project that sessions were moved to
 
 
 # Many at once
 
 
-def act(action: Action, ids: Iterable[UUID]) -> Entry:
-    """Trash, archive, restore or purge sessions, in batches; those that are not there or not fit for it are left out."""
+def act(action: Action, ids: Iterable[UUID], value: str = "") -> Entry:
+    """Do one thing to sessions, in batches; those that are not there or not fit for it are left out.
+
+    `value` is the tag of "tag" and "untag", and the project of "move", made where it is missing. Raises InvalidTag,
+    InvalidProject and NotAllowed.
+    """
     _check_action(action, get_args(Action))
-    return _run(action, list(dict.fromkeys(ids)))
+    if action in ("tag", "untag"):
+        value = clean_tag(value)
+    elif action == "move":
+        check_project(value)
+    return _run(action, list(dict.fromkeys(ids)), value=value)
 
 
 def undo(number: int | None = None) -> Entry:
@@ -83,9 +95,10 @@ def undo(number: int | None = None) -> Entry:
     return _take_back(entry.pk)
 
 
-def entries(limit: int = 50) -> list[Entry]:
-    """What was done, newest first; everybody's for whoever is over all projects, else one's own."""
-    return [_entry(row) for row in _own_entries().order_by("-pk")[:limit]]
+def entries(limit: int = 50, before: int | None = None) -> list[Entry]:
+    """What was done, newest first, before an entry; everybody's for whoever is over all projects, else one's own."""
+    rows = _own_entries() if before is None else _own_entries().filter(pk__lt=before)
+    return [_entry(row) for row in rows.order_by("-pk")[:limit]]
 
 
 def resume() -> list[Entry]:
@@ -166,9 +179,11 @@ def _check_action(action: str, of: Sequence[str]) -> None:
         raise InvalidPolicy(f"The action is one of {', '.join(of)}, not “{action}”.")
 
 
-def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "") -> Entry:
+def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", value: str = "") -> Entry:
     with writing():
-        entry = journal.begin(action, store.now(), _actor(), policy, query)
+        if action == "move":
+            session_rows.project_id(value)
+        entry = journal.begin(action, store.now(), _actor(), policy, query, value)
     for some in _batches(ids, 5 * BATCH):
         with writing():
             journal.plan(entry, some)
@@ -225,7 +240,8 @@ def _purge_some(number: int, ids: Sequence[UUID]) -> None:
 
 
 def _entry(row: JournalEntry) -> Entry:
-    return Entry(row.pk, row.action, row.moment, row.actor, row.policy, row.query, row.state, row.done, row.freed_bytes)  # type: ignore[arg-type]
+    known = (row.pk, row.action, row.moment, row.actor, row.policy, row.query, row.state, row.done)
+    return Entry(*known, row.freed_bytes, row.value)  # type: ignore[arg-type]
 
 
 def _own_entries():

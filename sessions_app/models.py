@@ -188,6 +188,17 @@ class Message(models.Model):
         ]
 
 
+class TokenTotal(models.Model):
+    """Of a message in which tokens were recorded: how many its strand holds up to it (token_rows.py)."""
+
+    pk = models.CompositePrimaryKey("strand_id", "position")
+    strand = models.ForeignKey(Strand, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    position = models.PositiveIntegerField()
+    total = models.PositiveBigIntegerField()  # output tokens in the strand, this message's included
+    of_response = models.PositiveBigIntegerField()  # what was recorded of its response so far
+    response = models.BigIntegerField(null=True)  # a number for the response; None where it has no name
+
+
 class Transcript(models.Model):
     """Where an imported session came from, and how far its file has been read."""
 
@@ -302,6 +313,7 @@ class JournalEntry(models.Model):
     actor = models.CharField(max_length=150, blank=True)  # "" for a program
     policy = models.CharField(max_length=50, blank=True)
     query = models.CharField(max_length=1000, blank=True)
+    value = models.CharField(max_length=255, blank=True, default="")  # the tag, or the project
     state = models.CharField(max_length=8, choices=State)
     done = models.PositiveIntegerField(default=0)  # sessions
     freed_bytes = models.PositiveBigIntegerField(default=0)  # by a purge

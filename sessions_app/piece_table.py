@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sessions_app import bodies, gate, search_index
+from sessions_app import bodies, gate, search_index, token_rows
 from sessions_app.databases import connection, execute
 from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
@@ -209,6 +209,7 @@ def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) ->
     rows = _rows(tail, messages, encoded, projections)
     _insert(strand, rows)
     search_index.add(strand, tail.count, projections, encoded)
+    token_rows.add(key(tail.session), strand, tail.count, projections)
     _move_on(tail, rows)
 
 
@@ -278,6 +279,7 @@ def drop_unneeded(of: Sequence[Piece]) -> None:
             if not needed:
                 cursor.execute("DELETE FROM forklore_strand WHERE id = %s", [strand])
             search_index.drop(strand, needed)
+            token_rows.drop(strand, needed)
             cursor.execute("DELETE FROM forklore_message WHERE strand_id = %s AND position >= %s", [strand, needed])
 
 
@@ -341,6 +343,7 @@ def _copy(of: Sequence[Piece], strand: int) -> None:
                 [strand, piece.strand, piece.start, piece.stop],
             )
             search_index.add_copied(strand, piece.start, piece.stop)
+            token_rows.add_copied(strand, piece.strand, piece.start, piece.stop)
 
 
 def _rows(

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from sessions_app import lineages, store
+from sessions_app import ledger, lineages, store
 from sessions_app.api import schemas
 from sessions_app.api.problems import PROBLEMS
 from sessions_app.api.wire import answer
@@ -55,6 +55,16 @@ def lineage(
     shown = Session.objects.visible().select_related("project").in_bulk(order[start : start + limit])
     relatives = [_relative(shown[each], root) for each in order[start : start + limit] if each in shown]
     return answer(request, {"root": str(root), "count": len(order), "sessions": relatives})
+
+
+@router.get("/sessions/{uuid:id}/ledger", response={200: schemas.Ledger, **PROBLEMS}, summary="What it comes to")
+def figures(request: HttpRequest, id: UUID) -> HttpResponse:
+    """No message is counted twice. `family` is the session with all that descends from it, but for what is in the trash."""
+    if not Session.objects.visible().filter(pk=id, trashed_at=None).exists():
+        raise store.SessionNotFound(id)
+    account = ledger.accounts([id])[id]
+    told = {"inherited": account.inherited, "own": account.own, "family": ledger.family(id)}
+    return answer(request, {name: asdict(amount) for name, amount in told.items()})
 
 
 def _shown(position: int, message: dict[str, Any]) -> dict[str, Any]:

@@ -81,6 +81,25 @@ def status(last_write: datetime, now: datetime) -> str:
     return "running" if silence < RUNNING else "idle" if silence < IDLE else "ended"
 
 
+DEEDS = {  # what was done to many sessions; the tag or project stands for the mark
+    "trash": "moved to the trash",
+    "archive": "archived",
+    "unarchive": "taken out of the archive",
+    "purge": "removed for good",
+    "restore": "restored",
+    "pin": "pinned",
+    "unpin": "unpinned",
+    "tag": "tagged “{}”",
+    "untag": "no longer tagged “{}”",
+    "move": "moved to “{}”",
+}
+
+
+def deed_text(action: str, count: int, value: str = "") -> str:
+    """3 sessions tagged “flaky”."""
+    return f"{count:,} session{'' if count == 1 else 's'} {DEEDS[action].replace('{}', value)}"
+
+
 RESUMING = {"claude-code": "claude --resume", "codex": "codex resume"}
 
 

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from sessions_app import store
+from sessions_app import ledger, store
 from sessions_app.access.throttle import ThrottleOfEach
 from sessions_app.actors import Actor
 from sessions_app.errors import InvalidLineage, SessionNotFound
@@ -26,6 +26,8 @@ from sessions_app.web.transcript_outline import outline
 from sessions_app.web.transcript_subagents import link_subagents
 
 CHOICES = 10  # sessions offered where a shortened id fits several
+KINDS = (("tool", "Tool calls"), ("thinking", "Thinking"), ("notice", "Notices of the agent"))
+FORMATS = (("html", "A page to read (HTML)"), ("markdown", "Markdown"), ("bundle", "A bundle, to be imported"))
 CHILDREN = 12  # forks and sub-agents listed in the head
 
 # Nobody reads more by hand, and who tries all that there are learns little in a day.
@@ -180,7 +182,10 @@ def _head_context(shown_session: Session, context: dict[str, Any], target: int |
         "subagent_count": subagents.count(),
         "root": _root(shown_session),
         "place_of_title": "head",
+        "kinds": KINDS,
+        "formats": FORMATS,
         "resume": _resume_command(shown_session),
+        "account": ledger.accounts([shown_session.pk])[shown_session.pk] if shown_session.parent_id else None,
     }
 
 

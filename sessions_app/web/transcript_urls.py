@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions_app.web import find, lineage, many_forks, transcript, transcript_parts
+from sessions_app.web import find, ledger, lineage, many_forks, transcript, transcript_parts
 
 urlpatterns = [
     path("<uuid:id>/", transcript.session, name="session"),
@@ -16,5 +16,6 @@ urlpatterns = [
     path("<uuid:id>/fork/", transcript.fork, name="fork"),
     path("<uuid:id>/forks/", many_forks.fork_often, name="fork-often"),
     path("<uuid:id>/lineage/", lineage.lineage, name="lineage"),
+    path("<uuid:id>/ledger/", ledger.of_session, name="ledger"),
     path("<str:prefix>/", transcript.prefix, name="prefix"),
 ]

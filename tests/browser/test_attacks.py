@@ -280,5 +280,5 @@ class AnAddressToGoOnTo:
     def test_is_of_this_site_to_a_browser_too(self, site, desktop):
         desktop.goto("/")
         asked = [*ELSEWHERE_BY_ANY_FORM, *ODD_PATHS]
-        assert desktop.evaluate(self.AWAY, [enter._own_address(each) for each in asked]) == []
+        assert desktop.evaluate(self.AWAY, [enter.own_address(each) for each in asked]) == []
         assert len(desktop.evaluate(self.AWAY, asked)) > 100

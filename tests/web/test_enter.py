@@ -18,7 +18,7 @@ from tests.builders import a_session
 from tests.web.conftest import HTMX, Visitor
 from tests.web.reading import page
 
-OPEN = {"/enter/", "/healthz"}
+OPEN = {"/enter/", "/enter/openid/", "/enter/openid/callback/", "/healthz"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 

@@ -42,6 +42,7 @@ FACTS = [
     ("turns", "Turns"),
     ("own", "Own"),
     ("size", "Size"),
+    ("tokens", "Tokens"),
     ("status", "Status"),
     ("age", "Age"),
 ]

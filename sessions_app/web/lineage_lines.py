@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from sessions_app import ledger
+from sessions_app.ledger import NOTHING, Account
 from sessions_app.lineages import Lineage
 from sessions_app.models import Session, Transcript
 from sessions_app.tree import Row
@@ -18,6 +20,7 @@ LANE = 16  # pixels
 COLORS = 4
 BAR = 40  # pixels
 TITLE = 90  # characters
+NO_ACCOUNT = Account(NOTHING, NOTHING)
 SHORT = 10  # hex digits that tell the sessions of one tree apart
 
 
@@ -25,6 +28,7 @@ SHORT = 10  # hex digits that tell the sessions of one tree apart
 class Line:
     row: Row[UUID]
     session: Session
+    account: Account  # what it holds of its own, and what of its parent
     parent: UUID | None  # in the tree
     parent_url: str  # the window of its parent, if that is another one
     child_url: str
@@ -94,16 +98,9 @@ class Line:
         ]
 
     @property
-    def shared(self) -> int:
-        return min(self.session.fork_point or 0, self.session.message_count) if self.shape != "root" else 0
-
-    @property
-    def own(self) -> int:
-        return self.session.message_count - self.shared
-
-    @property
     def own_width(self) -> int:
-        return round(BAR * self.own / self.session.message_count) if self.session.message_count else BAR
+        own = self.account.own.messages
+        return round(BAR * own / self.session.message_count) if self.session.message_count else BAR
 
     @property
     def state(self) -> str:
@@ -126,6 +123,7 @@ def lines_of(
     at: datetime | None,
 ) -> list[Line]:
     sessions = Session.objects.visible().in_bulk([row.id for row in window])
+    accounts = ledger.accounts(sessions)
     wanted = missing_parents(row.id for row in window if row.edge == "root")
     children = shown.tree.children
 
@@ -135,6 +133,7 @@ def lines_of(
         return Line(
             row,
             session,
+            accounts.get(row.id, NO_ACCOUNT),
             parent,
             url_of(parent) if not row.run else "",
             url_of(first) if not row.run else "",

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from sessions_app import ledger
+from sessions_app.ledger import Account
 from sessions_app.models import Session
 from sessions_app.tree import Row
-from sessions_app.web.formats import count_text, status
-from sessions_app.web.lineage_lines import missing_parents
+from sessions_app.web.formats import count_text, size_text, status
+from sessions_app.web.lineage_lines import NO_ACCOUNT, missing_parents
 from sessions_app.web.rendering.ansi import excerpt_to_text
 
 LEVELS = 40  # from which on a text is not indented further
@@ -23,6 +25,7 @@ def text_of(rows: list[Row[UUID]], current: UUID | None) -> Iterator[str]:
     for start in range(0, len(rows), TOGETHER):
         together = rows[start : start + TOGETHER]
         sessions = Session.objects.visible().in_bulk([row.id for row in together])
+        accounts = ledger.accounts(sessions)
         missing = missing_parents(row.id for row in together if row.edge == "root")
         for row in together:
             if row.edge == "root":
@@ -35,20 +38,22 @@ def text_of(rows: list[Row[UUID]], current: UUID | None) -> Iterator[str]:
             if row.run:
                 yield f"{indent}+{count_text(row.hidden)} forks without forks of their own"
             elif session := sessions.get(row.id):
-                yield f"{indent}{_words(session, row)}{'  <-- this one' if row.id == current else ''}"
+                yield f"{indent}{_words(session, row, accounts.get(row.id, NO_ACCOUNT))}{'  <-- this one' if row.id == current else ''}"
 
 
-def _words(session: Session, row: Row[UUID]) -> str:
+def _words(session: Session, row: Row[UUID], account: Account) -> str:
     facts = [str(session.pk)[:8]]
     if session.parent_id and session.relation:
         inferred = " (inferred)" if session.relation_inferred else ""
         of = f" of {str(session.parent_id)[:8]}" if row.edge == "root" else ""
         facts.append(f"{session.get_relation_display().lower()}{of} from #{session.fork_point or 0}{inferred}")
-    shared = min(session.fork_point or 0, session.message_count) if session.relation else 0
+    shared, tokens = account.inherited.messages, account.own.tokens
     facts.append(
         _counted(session.message_count, "message") + (f", {count_text(shared)} of them shared" if shared else "")
     )
     facts.append(_counted(session.turns, "turn"))
+    facts.append(f"{size_text(account.own.size_bytes)} of its own")
+    facts += [f"{count_text(tokens)} tokens of its own"] if tokens else []
     facts.append("in the trash" if session.trashed_at else _state(session))
     facts += [f"{count_text(row.hidden)} folded"] if row.hidden else []
     return f"{excerpt_to_text(session.shown_title)}  [{', '.join(facts)}]"

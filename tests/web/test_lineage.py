@@ -115,7 +115,8 @@ class TheLineage:
         assert lines[0].startswith("plan  [")
         assert lines[0].endswith("<-- this one")
         assert re.fullmatch(
-            r"  branch .*\[\w{8}, fork from #1, 1 message, 1 of them shared, 0 turns, running\]", lines[1]
+            r"  branch .*\[\w{8}, fork from #1, 1 message, 1 of them shared, 0 turns, 0 B of its own, running\]",
+            lines[1],
         )
 
     def test_shows_what_an_agent_only_guessed_as_inferred(self, the_store, visitor):

@@ -26,7 +26,7 @@ from sessions_app.web.lineage_lines import Line, lines_of, short
 from sessions_app.web.lineage_strip import STEPS, strip_of
 from sessions_app.web.lineage_text import text_of
 
-LENGTH = 32  # rows of a window
+LENGTH = 30  # rows of a window
 FOUND = 1000  # sessions that a word is marked in
 LEGEND = [
     ("root", "", "root"),
@@ -258,18 +258,15 @@ def _lines(
     inside = {row.id for row in window if not row.run}
     places: dict[UUID, int] = {}
 
-    def url_of(id: UUID | None) -> str:
-        """The window of a row that is not in this one; "" if it is in it, or nowhere."""
+    def place_of(id: UUID | None) -> str:
+        """Where the window of a row begins that is not in this one, and its mark; "" if it is in it, or nowhere."""
         if id is None or id in inside or id not in shown.nodes:
             return ""
         if not places:
             places.update((row.id, place) for place, row in enumerate(rows) if not row.run)
-        if id not in places:
-            return ""
-        base = [pair for pair in folds.base if pair[0] != "from"] + [("from", str(places[id] // LENGTH * LENGTH))]
-        return Folds(base, folds.folded, folds.opened)._url(folds.folded, folds.opened) + f"#r{short(id)}"
+        return f"{places[id] // LENGTH * LENGTH}#r{short(id)}" if id in places else ""
 
-    return lines_of(window, shown, scope.current, found, folds.fold, folds.run, folds.opened, url_of, at)
+    return lines_of(window, shown, scope.current, found, folds.fold, folds.run, folds.opened, place_of, at)
 
 
 def _start(request: HttpRequest, rows: list[Row[UUID]], id: UUID | None) -> int:

@@ -30,8 +30,8 @@ class Line:
     session: Session
     account: Account  # what it holds of its own, and what of its parent
     parent: UUID | None  # in the tree
-    parent_url: str  # the window of its parent, if that is another one
-    child_url: str
+    parent_place: str  # the window of its parent and its mark in it, if that is another window: 64#r4c271ad2ee
+    child_place: str
     current: bool
     found: bool
     is_ghost: bool  # in the trash, at the moment that is shown
@@ -119,7 +119,7 @@ def lines_of(
     fold: Callable[[UUID], str],
     run: Callable[[UUID], str],
     opened: Collection[UUID],
-    url_of: Callable[[UUID | None], str],
+    place_of: Callable[[UUID | None], str],
     at: datetime | None,
 ) -> list[Line]:
     sessions = Session.objects.visible().in_bulk([row.id for row in window])
@@ -135,8 +135,8 @@ def lines_of(
             session,
             accounts.get(row.id, NO_ACCOUNT),
             parent,
-            url_of(parent) if not row.run else "",
-            url_of(first) if not row.run else "",
+            place_of(parent) if not row.run else "",
+            place_of(first) if not row.run else "",
             row.id == current and not row.run,
             row.id in found and not row.run,
             session.trashed_at is not None and (at is None or session.trashed_at <= at),

@@ -66,19 +66,30 @@ customElements.define("lineage-page", class extends HTMLElement {
     }
   }
 
+  // What the forms keep of the state may have changed since the page was made.
   submit(event) {
     if (event.target.matches(".as-of")) {
       event.preventDefault();
       this.go(this.addressOf(event.target));
+    } else if (event.target.role === "search") {
+      event.preventDefault();
+      location.assign(this.addressOf(event.target));
     }
   }
 
   addressOf(form) {
-    const kept = new URLSearchParams(location.search);
-    kept.delete("at");
-    kept.delete("from");
-    kept.set("step", form.elements.step.value);
-    return `${location.pathname}?${kept}`;
+    const asked = new URLSearchParams(location.search);
+    const { step, q, only } = form.elements;
+    asked.delete("from");
+    if (step) {
+      asked.delete("at");
+      asked.set("step", step.value);
+    } else {
+      asked.set("q", q.value);
+      if (only.checked) asked.set("only", only.value);
+      else asked.delete("only");
+    }
+    return `${location.pathname}?${asked}`;
   }
 
   // The moment that a slider stands at, while it is moved.
@@ -123,13 +134,21 @@ customElements.define("lineage-page", class extends HTMLElement {
     const rows = [...this.querySelectorAll(".lanes tr[id]")];
     const at = rows.indexOf(row);
     const { parent, up, down } = row.dataset;
-    if (key === "ArrowLeft") return up ?? rows.find((each) => each.id === parent);
-    if (key === "ArrowRight") return down ?? rows.find((each) => each.dataset.parent === row.id);
+    if (key === "ArrowLeft") return up ? windowAt(up) : rows.find((each) => each.id === parent);
+    if (key === "ArrowRight") return down ? windowAt(down) : rows.find((each) => each.dataset.parent === row.id);
     const step = key === "ArrowUp" ? -1 : 1;
     if (!isSibling) return rows[at + step];
     return (step < 0 ? rows.slice(0, at).reverse() : rows.slice(at + 1)).find((each) => each.dataset.parent === parent);
   }
 });
+
+// The address of the window that begins at a row: "64#mark".
+function windowAt(place) {
+  const [from, mark] = place.split("#");
+  const asked = new URLSearchParams(location.search);
+  asked.set("from", from);
+  return `${location.pathname}?${asked}#${mark}`;
+}
 
 const rowOf = (selector) => document.activeElement?.closest(".lanes tr[id]") ?? document.querySelector(selector);
 const page = () => document.querySelector("lineage-page");

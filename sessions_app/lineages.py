@@ -72,7 +72,7 @@ class Lineage:
 
     @property
     def trashed(self) -> int:
-        return sum(not self.nodes[id].is_live for id in self.tree.order)
+        return sum(not node.is_live for node in self.nodes.values())
 
     def layout(
         self,
@@ -170,7 +170,7 @@ def stored_messages(lineage: Lineage) -> int:
         if kept.ranges is None:
             kept.ranges = _ranges(kept.nodes)
         known = kept.ranges
-    live = (id for id in lineage.tree.order if lineage.nodes[id].is_live)
+    live = (id for id, node in lineage.nodes.items() if node.is_live)
     return union_length(one for id in live for one in known.get(id, ()))
 
 
@@ -204,7 +204,9 @@ def _view(kept: _Kept, seen: frozenset[int] | None, id: UUID) -> Lineage:
         root = above
     asked = (root, frozenset(hidden))
     if asked not in kept.views:
-        nodes = {one: node for one, node in kept.nodes.items() if node.project not in hidden}
+        nodes = kept.nodes
+        if hidden:
+            nodes = {one: node for one, node in nodes.items() if node.project not in hidden}
         whole = _lineage(nodes)
         if len(whole.tree.roots) > 1:
             below = {*all_below([root], whole.tree.children)}

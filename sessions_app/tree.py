@@ -42,33 +42,37 @@ class Tree(Generic[Id]):
 
 def tree_of(parents: Mapping[Id, Id | None]) -> Tree[Id]:
     """A session whose parent is not among them is a root. Of a cycle, which no store makes, the first one given is."""
-    children: dict[Id, list[Id]] = {id: [] for id in parents}
-    known: dict[Id, Id | None] = {}
-    roots = []
-    for id, parent in parents.items():
-        if parent is not None and (siblings := children.get(parent)) is not None:
-            siblings.append(id)
-            known[id] = parent
-        else:
-            roots.append(id)
-            known[id] = None
-    order = all_below(roots, children)
-    if len(order) < len(parents):
-        seen = set(order)
-        for id in parents:
-            if id not in seen:
-                if (above := known[id]) is not None:
-                    children[above].remove(id)
-                known[id] = None
-                roots.append(id)
-                further = all_below([id], children)
+    # By number within: to hash an id takes longer than all else that is done with it.
+    ids = list(parents)
+    numbers = {id: number for number, id in enumerate(ids)}
+    above = [-1 if parent is None else numbers.get(parent, -1) for parent in parents.values()]
+    below: list[list[int]] = [[] for _ in ids]
+    roots: list[int] = []
+    for number, parent in enumerate(above):
+        (roots if parent < 0 else below[parent]).append(number)
+    order = all_below(roots, below)
+    if len(order) < len(ids):
+        seen = {*order}
+        for number, parent in enumerate(above):
+            if number not in seen:
+                if parent >= 0:
+                    below[parent].remove(number)
+                above[number] = -1
+                roots.append(number)
+                further = all_below([number], below)
                 order += further
                 seen.update(further)
-    weights = dict.fromkeys(parents, 1)
-    for id in reversed(order):
-        if (above := known[id]) is not None:
-            weights[above] += weights[id]
-    return Tree(order, children, weights, known, roots)
+    weights = [1] * len(ids)
+    for number in reversed(order):
+        if above[number] >= 0:
+            weights[above[number]] += weights[number]
+    return Tree(
+        [ids[number] for number in order],
+        {id: [ids[number] for number in each] for id, each in zip(ids, below, strict=True)},
+        dict(zip(ids, weights, strict=True)),
+        {id: None if parent < 0 else ids[parent] for id, parent in zip(ids, above, strict=True)},
+        [ids[number] for number in roots],
+    )
 
 
 def rows(
@@ -118,7 +122,7 @@ def rows(
     return found
 
 
-def all_below(roots: Sequence[Id], children: Mapping[Id, Sequence[Id]]) -> list[Id]:
+def all_below(roots: Sequence[Any], children: Any) -> list[Any]:
     """These sessions and all that descend from them, parents before their children."""
     found = list(roots)
     for id in found:  # grows while it is walked
@@ -158,6 +162,7 @@ def union_length(ranges: Iterable[tuple[int, int, int]]) -> int:
     for strand, start, stop in sorted(ranges):
         if strand != last:
             last, end = strand, start
-        total += max(0, stop - max(start, end))
-        end = max(end, stop)
+        if stop > end:
+            total += stop - (start if start > end else end)
+            end = stop
     return total

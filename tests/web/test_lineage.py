@@ -59,12 +59,12 @@ class TheLineage:
 
     def test_folds_many_forks_into_one_row_and_opens_it(self, the_store, visitor):
         root = a_session(the_store, "one", "two")
-        for _ in range(30):
+        for _ in range(20):
             the_store.fork_at(root.id, 1)
         text = page(visitor, root)
-        assert "+29 forks" in text
+        assert "+19 forks" in text
         opened = page(visitor, root, f"?open={root.id}")
-        assert len(re.findall(ROW, opened)) == 31
+        assert len(re.findall(ROW, opened)) == 21
 
     def test_folds_a_subtree_on_demand(self, the_store, visitor):
         root = a_session(the_store, "one", "two")
@@ -155,11 +155,11 @@ class TheLineage:
 
     def test_makes_one_row_of_opened_forks_again(self, the_store, visitor):
         root = a_session(the_store, "one", "two")
-        for _ in range(30):
+        for _ in range(20):
             the_store.fork_at(root.id, 1)
         text = page(visitor, root, f"?open={short(root)[0]}")
         assert len(re.findall(ROW, page(visitor, root, re.search(r'id="o\w+" href="([^"]+)"', text)[1]))) == 2
-        assert len(re.findall(ROW, page(visitor, root, "?runs=all"))) == 31
+        assert len(re.findall(ROW, page(visitor, root, "?runs=all"))) == 21
 
     def test_goes_to_a_step_of_the_slider(self, the_store, visitor, clock):
         clock(timedelta(days=10))

@@ -123,6 +123,15 @@ class Session(models.Model):
         return sorted(tag.name for tag in self.tags.all())
 
     @property
+    def is_unnamed_fork(self) -> bool:
+        """Whether it has its parent's title for want of one of its own; pages say so behind it."""
+        return self.relation == Relation.FORK and self.title_source == TitleSource.DERIVED
+
+    @property
+    def shown_title(self) -> str:
+        return f"{self.title} (fork)" if self.is_unnamed_fork else self.title
+
+    @property
     def own_message_count(self) -> int:
         return self.message_count - (self.fork_point or 0)
 

@@ -137,6 +137,11 @@ TABLE: dict[str, tuple[Ask, ...]] = {
         Ask("/sessions/{id}/parent/", takes="all"),
         Ask("/sessions/{id}/parent/", "post", (("root", "1"),), takes="all"),
     ),
+    "projects/<project:name>/lineage/": reads(
+        "/projects/{project}/lineage/", "/projects/{project}/lineage/?as=text&alone=1&q={word}"
+    ),
+    "compare/": (Ask("/compare/", takes="anybody"),),
+    "sessions/<uuid:id>/forks/": (writes("/sessions/{id}/forks/", position="1", count="2"),),
     "sessions/<uuid:id>/ledger/": reads("/sessions/{id}/ledger/"),
     "hygiene/": (
         *lists("/hygiene/"),

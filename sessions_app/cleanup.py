@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from sessions_app import actors, cleanup_rows, gate, grammar, journal, purging, session_rows, store
+from sessions_app import actors, cleanup_rows, gate, grammar, journal, packing, purging, session_rows, space, store
 from sessions_app.access import audit
 from sessions_app.actors import Role
 from sessions_app.databases import connection
@@ -25,17 +25,18 @@ from sessions_app.search.filters import filters_of
 from sessions_app.session_rows import writing
 from sessions_app.titles import check_project, clean_tag
 
-Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move"]
-PolicyAction = Literal["trash", "archive", "purge"]
+Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move", "pack"]
+PolicyAction = Literal["trash", "archive", "purge", "pack"]
 BATCH, BATCH_LEAST = 200, 40  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
 PAUSE = 0.75  # times that a transaction took, before the next one
 HELD = 0.05  # seconds; what takes longer is cut smaller, for it keeps others waiting
+GIVING_BACK = 0.2  # seconds in which a purge shrinks the file; what is left is written to, or goes the next time
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
-VERBS |= {"rename": "renamed", "fork": "forked", "rewrite": "rewritten"}
-VERBS |= {"tag": "tagged", "untag": "untagged", "move": "moved to a project"}
+VERBS |= {"rename": "renamed", "fork": "forked", "rewrite": "rewritten", "pack": "packed"}
+VERBS |= {"attach": "put under another parent", "tag": "tagged", "untag": "untagged", "move": "moved to a project"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,8 @@ class Entry:
     query: str
     state: str  # planning, running, done, undoing, undone
     done: int  # sessions
-    freed_bytes: int  # by a purge
-    value: str = ""  # the tag, or the project that sessions were moved to
+    freed_bytes: int  # by a purge, or by packing
+    value: str = ""  # the tag, the project that sessions were moved to, or the bytes that were packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +202,7 @@ def preview(policy: Policy) -> Preview:
     gate.check_over_all(CLEANING)
     fitting = _fitting(policy.query, policy.action)
     found = cleanup_rows.planned(fitting, store.now() - RUNNING)
-    freed = 0 if policy.action == "archive" else found.freed_bytes
+    freed = 0 if policy.action in ("archive", "pack") else found.freed_bytes
     last, again = _since_last(policy, found.sessions)
     return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again)
 
@@ -243,7 +244,10 @@ def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", val
             journal.plan(entry, some)
     with writing():
         journal.set_state(entry, JournalEntry.State.RUNNING)
-    return _finish(entry)
+    finished = _finish(entry)
+    if action in ("purge", "pack"):
+        space.give_back(GIVING_BACK)
+    return finished
 
 
 class _Pace:
@@ -273,6 +277,8 @@ def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
 
 
 def _finish(number: int) -> Entry:
+    if _is_packing(number):
+        return _finish_packing(number)
     pace = _Pace()
     while True:
         with pace.batch():
@@ -348,9 +354,12 @@ def _stands(entry: JournalEntry) -> bool:
 
 
 def _take_back(number: int) -> Entry:
+    if _is_packing(number):
+        return _unpack(number)
     pace = _Pace()
     while True:
         with pace.batch():
+            session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
             entry = journal.locked(number)
             if entry is None:
                 raise JournalEntryNotFound(number)
@@ -362,6 +371,63 @@ def _take_back(number: int) -> Entry:
                 audit.append("undone", "journal entry", number, count=entry.done)
                 return _entry(JournalEntry.objects.get(pk=number))
             journal.take_back(entry, journal.fitting_undo(entry, ids), store.now())
+            journal.mark(number, ids, journal.UNDONE)
+
+
+# Packing reads and writes whole sessions, and so does it outside of the transactions that note it.
+
+
+def _is_packing(number: int) -> bool:
+    return JournalEntry.objects.filter(pk=number, action="pack").exists()
+
+
+def _finish_packing(number: int) -> Entry:
+    while True:
+        with writing():
+            entry = journal.locked(number)
+            if entry is None:
+                raise JournalEntryNotFound(number)
+            if entry.state != JournalEntry.State.RUNNING:
+                return _entry(entry)
+            ids = journal.items(number, journal.PLANNED, 1)
+            if not ids:
+                journal.set_state(number, JournalEntry.State.DONE)
+                audit.append(VERBS["pack"], "journal entry", number, count=entry.done)
+                return _entry(JournalEntry.objects.get(pk=number))
+            fitting = journal.fitting(entry, ids, store.now() - RUNNING)
+            if not fitting:
+                journal.mark(number, ids, journal.PASSED_OVER)
+        if fitting:
+            _pack_one(number, fitting[0])
+
+
+def _pack_one(number: int, id: UUID) -> None:
+    packed = packing.pack(id)
+    with writing():
+        entry = journal.locked(number)
+        if entry and journal.is_planned(number, id):  # another process may have been quicker
+            journal.mark(number, [id], journal.DONE)
+            journal.count(number, 1, packed.before - packed.after)
+            journal.set_value(number, str(int(entry.value or 0) + packed.before))
+
+
+def _unpack(number: int) -> Entry:
+    while True:
+        with writing():
+            entry = journal.locked(number)
+            if entry is None:
+                raise JournalEntryNotFound(number)
+            if entry.state != JournalEntry.State.UNDOING:
+                return _entry(entry)
+            ids = journal.items(number, journal.DONE, 1)
+            if not ids:
+                journal.set_state(number, JournalEntry.State.UNDONE)
+                audit.append("undone", "journal entry", number, count=entry.done)
+                return _entry(JournalEntry.objects.get(pk=number))
+            fitting = journal.fitting_undo(entry, ids)
+        if fitting:
+            packing.unpack(fitting[0])
+        with writing():
             journal.mark(number, ids, journal.UNDONE)
 
 
@@ -377,6 +443,7 @@ def _fitting(source: str, action: PolicyAction) -> SessionQuerySet:
     everything = Session.objects.visible()
     fit = everything.trashed() if action == "purge" else everything.live()
     fit = fit.unarchived() if action == "archive" else fit
+    fit = fit.exclude(pk__in=cleanup_rows.packed()) if action == "pack" else fit
     needs = Role.MAINTAINER if action == "purge" else Role.WRITER
     mine = (
         fit

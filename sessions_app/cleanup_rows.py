@@ -11,10 +11,11 @@ from itertools import islice
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
+from django.db.models import F, QuerySet
 
 from sessions_app.databases import connection, current, execute
-from sessions_app.models import CleanupPolicy, CleanupSchedule
-from sessions_app.piece_table import keys
+from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalItem
+from sessions_app.piece_table import keys, length_of
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.session_rows import moment_for_database, uuid_of
 
@@ -25,7 +26,6 @@ Key = UUID | str  # of a session, as the database's driver gives it
 
 # A list of any length is one parameter, which the database is quick to take.
 _LIST = {"sqlite": "SELECT value AS id FROM json_each(%s)", "postgresql": "SELECT unnest(%s::uuid[]) AS id"}
-_LENGTH = {"sqlite": "length(CAST(first.body AS BLOB))", "postgresql": "octet_length(first.body)"}
 
 # Most sessions have one strand that nobody else shows; what goes with these is their size, for which nothing is read.
 _FITTING = """SELECT fit.id, CASE WHEN fit.pinned_at IS NOT NULL THEN 'pinned' WHEN tag.name IS NOT NULL
@@ -72,6 +72,12 @@ class Planned:
 def keep_policy(name: str, query: str, action: str, enabled: bool) -> None:
     values = {"query": query, "action": action, "enabled": enabled}
     CleanupPolicy.objects.update_or_create(name=name, defaults=values)
+
+
+def packed() -> QuerySet:
+    """The keys of the sessions that were packed, and not written to since, as far as the journal knows."""
+    done = JournalItem.objects.filter(state=JournalItem.State.DONE, entry__action="pack")
+    return done.filter(entry__moment__gte=F("session__updated_at")).values("session")
 
 
 def keep_schedule(enabled: bool, every_hours: int, trash_days: int | None, now: datetime) -> None:
@@ -153,5 +159,5 @@ def _needed_by_forks(going: Collection[Key]) -> set[Key]:
 
 def _freed(listed: Sequence[Key]) -> int:
     vendor = connection().vendor
-    statement = _FREED.format(_LIST[vendor], _LENGTH[vendor])
+    statement = _FREED.format(_LIST[vendor], length_of("first.body"))
     return int(execute(statement, [json.dumps(listed) if vendor == "sqlite" else listed]).fetchone()[0])

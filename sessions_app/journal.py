@@ -13,7 +13,17 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sessions_app import actors, change_log, gate, journal_labels, purging, revisions, search_index, session_rows
+from sessions_app import (
+    actors,
+    change_log,
+    gate,
+    journal_labels,
+    journal_parents,
+    purging,
+    revisions,
+    search_index,
+    session_rows,
+)
 from sessions_app.actors import Role
 from sessions_app.databases import connection, execute
 from sessions_app.models import JournalEntry, JournalItem
@@ -28,11 +38,13 @@ FITS = {
     "trash": "trashed_at IS NULL",
     "archive": "trashed_at IS NULL AND archived_at IS NULL",
     "restore": "trashed_at IS NOT NULL",
+    "pack": "trashed_at IS NULL",
 }
 FITS_UNDO = {
     "trash": "trashed_at = %s",
     "archive": "archived_at = %s",
     "restore": "trashed_at IS NULL",
+    "pack": "id IS NOT NULL",
     "rename": "title_source = 'user' AND title = %s",
     "fork": "trashed_at IS NULL AND version = 1",  # nobody went on with it
     "rewrite": """trashed_at IS NULL AND version = %s AND EXISTS (SELECT 1 FROM forklore_session kept
@@ -119,6 +131,14 @@ def taken(entry: int) -> set[UUID]:
     return {uuid_of(id) for (id,) in execute(statement, [entry, DONE, UNDONE]).fetchall()}
 
 
+def set_value(entry: int, value: str) -> None:
+    execute("UPDATE forklore_journalentry SET value = %s WHERE id = %s", [value, entry])
+
+
+def is_planned(entry: int, id: UUID) -> bool:
+    return JournalItem.objects.filter(entry=entry, session=id, state=PLANNED).exists()
+
+
 def items(entry: int, state: int, limit: int) -> list[UUID]:
     statement = "SELECT session_id FROM forklore_journalitem WHERE entry_id = %s AND state = %s LIMIT %s"
     return [uuid_of(id) for (id,) in execute(statement, [entry, state, limit]).fetchall()]
@@ -147,6 +167,8 @@ def fitting_undo(entry: JournalEntry, ids: Sequence[UUID]) -> list[UUID]:
     """Those of the sessions that still stand as the entry left them, locked."""
     if entry.action in journal_labels.ACTIONS:
         return _locked(ids, *journal_labels.fits_undo(entry), Role.WRITER)
+    if entry.action == journal_parents.ACTION:
+        return _locked(ids, *journal_parents.fits_undo(entry), Role.WRITER)
     condition = FITS_UNDO[entry.action]
     if entry.action == "rewrite":
         version, kept = entry.value.split()
@@ -186,6 +208,9 @@ def take_back(entry: JournalEntry, ids: Sequence[UUID], moment: datetime) -> Non
         return
     if entry.action in journal_labels.ACTIONS:
         journal_labels.take_back(entry, ids, _remembered_label(entry, ids))
+        return
+    if entry.action == journal_parents.ACTION:
+        journal_parents.take_back(entry, ids)
         return
     match entry.action:
         case "trash":

@@ -68,6 +68,13 @@ def accounts(ids: Iterable[UUID]) -> dict[UUID, Account]:
         return found
 
 
+def in_common(one: UUID, two: UUID) -> int:
+    """How many leading messages two sessions have in common; the caller asks for those that may be seen."""
+    with snapshot():
+        shown = _shown((one, two))
+        return _common(_Totals(), [(shown[one], shown[two])])[0]
+
+
 def behind(id: UUID, position: int) -> Amount:
     """The messages of a session from a position on; the caller asks for one that may be seen."""
     with snapshot():

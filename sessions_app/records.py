@@ -155,6 +155,7 @@ class ImportBatch:
     turns: int | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    beside: tuple[UUID, ...] = ()  # sessions that may begin alike: what is the same in one of them is not stored again
 
 
 @dataclass(frozen=True, slots=True)

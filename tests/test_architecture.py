@@ -28,10 +28,13 @@ WRITERS |= {
     "write_keys.py",
     "journal.py",
     "journal_labels.py",
+    "packing.py",
     "cleanup_rows.py",
+    "fork_rows.py",
     "token_rows.py",
     "purging.py",
     "revisions.py",
+    "journal_parents.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.
 WRITERS |= {"access/browsers.py", "access/codes.py", "access/tokens.py"}

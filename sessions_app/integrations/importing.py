@@ -123,6 +123,7 @@ class _Run:
         self._links: dict[Origin, tuple[ParentLink, bool]] = {}  # and whether the child had a parent before
         self._sources: set[str] = set()  # of new and grown sessions
         self._sizes = known.sizes_by_path()
+        self._beginnings = known.Beginnings()
         self._group = GroupedWrites()
         self._done = self._bytes_done = self._total = self._bytes_total = 0
 
@@ -187,7 +188,7 @@ class _Run:
             self._group.begin()
         else:
             self._group.end()
-        one = FileImport(candidate, file, transcript_of(candidate, first), self._after_batch, self._link)
+        one = FileImport(candidate, file, transcript_of(candidate, first), self._after_batch, self._link, self._beginnings)  # fmt: skip
         try:
             one.run()
         finally:

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("forklore", "0012_token_totals"),
+        ("forklore", "0018_sorted_lists"),
     ]
 
     operations = [

@@ -92,6 +92,8 @@ DEEDS = {  # what was done to sessions; the tag, project or title stands for the
     "tag": "tagged “{}”",
     "untag": "no longer tagged “{}”",
     "move": "moved to “{}”",
+    "attach": "put elsewhere in a lineage",
+    "pack": "packed",
     "rename": "renamed “{}”",
     "fork": "forked",
     "rewrite": "rewritten, of which what was dropped is kept",
@@ -101,6 +103,12 @@ DEEDS = {  # what was done to sessions; the tag, project or title stands for the
 def deed_text(action: str, count: int, value: str = "") -> str:
     """3 sessions tagged “flaky”."""
     return f"{count:,} session{'' if count == 1 else 's'} {DEEDS[action].replace('{}', value)}"
+
+
+def packed_text(before: int, saved: int) -> str:
+    """16 MB as 4.2 MB, 3.8 times smaller."""
+    after = max(before - saved, 1)
+    return f"{size_text(before)} as {size_text(before - saved)}, {before / after:.1f} times smaller"
 
 
 RESUMING = {"claude-code": "claude --resume", "codex": "codex resume"}

@@ -89,6 +89,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "cleanup/run/": (Ask("/cleanup/run/", "post", takes="all"),),
     "journal/": lists("/journal/"),
     "selection/": (writes("/selection/", id="{id}", do="trash", list="/"),),
+    "space/": (Ask("/space/", takes="all"), Ask("/space/", "post", takes="all")),
     "undo/": (Ask("/undo/", "post", takes="anybody"),),
     "import/": (Ask("/import/", takes="all"), Ask("/import/", "post", takes="all")),
     "import/cancel/": (Ask("/import/cancel/", "post", takes="all"),),
@@ -131,8 +132,24 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/m/<int:position>/raw/": reads("/sessions/{id}/m/0/raw/"),
     "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
-    "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
+    "sessions/<uuid:id>/fork/": (*reads("/sessions/{id}/fork/"), writes("/sessions/{id}/fork/", position="1")),
+    "sessions/<uuid:id>/parent/": (
+        Ask("/sessions/{id}/parent/", takes="all"),
+        Ask("/sessions/{id}/parent/", "post", (("root", "1"),), takes="all"),
+    ),
+    "projects/<project:name>/lineage/": reads(
+        "/projects/{project}/lineage/", "/projects/{project}/lineage/?as=text&alone=1&q={word}"
+    ),
+    "compare/": (Ask("/compare/", takes="anybody"),),
+    "sessions/<uuid:id>/forks/": (writes("/sessions/{id}/forks/", position="1", count="2"),),
     "sessions/<uuid:id>/ledger/": reads("/sessions/{id}/ledger/"),
+    "hygiene/": (
+        *lists("/hygiene/"),
+        *reads("/hygiene/?project={project}", "/hygiene/?under={id}"),
+        Ask(
+            "/hygiene/", "post", takes="anybody"
+        ),  # what somebody may not change is left out: tests/web/test_hygiene.py
+    ),
     "ledger/": reads("/ledger/?project={project}"),
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
     "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),
@@ -182,6 +199,9 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     ),
     "api/v1/sessions/<uuidstr:id>/truncate": (api("post", "sessions/{id}/truncate", count=2),),
     "api/v1/sessions/<uuidstr:id>/forks": (api("post", "sessions/{id}/forks", position=1),),
+    "api/v1/sessions/<uuidstr:id>/parent": (
+        Ask("/api/v1/sessions/{id}/parent", "put", (), "all", json='{"parent_id": null}'),
+    ),
     "api/v1/sessions/<uuidstr:id>/find": (
         *reads("/api/v1/sessions/{id}/find?q={word}"),
         api("post", "sessions/{id}/find", Role.VIEWER, query="shared"),
@@ -189,6 +209,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "api/v1/sessions/<uuidstr:id>/transcript": reads("/api/v1/sessions/{id}/transcript"),
     "api/v1/sessions/<uuidstr:id>/lineage": reads("/api/v1/sessions/{id}/lineage"),
     "api/v1/sessions/<uuidstr:id>/ledger": reads("/api/v1/sessions/{id}/ledger"),
+    "api/v1/sessions/<uuidstr:id>/compare/<uuidstr:other>": reads("/api/v1/sessions/{id}/compare/{twin}"),
     "api/v1/export": reads(
         "/api/v1/export?session={id}",
         "/api/v1/export?session={id}&lineage=true&format=markdown",

@@ -15,7 +15,7 @@ from sessions_app.databases import execute
 from sessions_app.errors import SessionNotFound
 from sessions_app.models import JournalEntry, JournalItem
 from sessions_app.piece_table import key
-from sessions_app.records import Relation
+from sessions_app.records import KeptRelation
 from sessions_app.session_rows import SessionRow
 
 ACTION = "attach"
@@ -30,7 +30,7 @@ class Place:
     """A place in a lineage."""
 
     parent: UUID | None
-    relation: Relation | None = None
+    relation: KeptRelation | None = None
     inferred: bool = False
     fork_point: int | None = None
 

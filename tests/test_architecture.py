@@ -32,6 +32,8 @@ WRITERS |= {
     "cleanup_rows.py",
     "fork_rows.py",
     "token_rows.py",
+    "purging.py",
+    "revisions.py",
     "journal_parents.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.

@@ -81,7 +81,7 @@ def status(last_write: datetime, now: datetime) -> str:
     return "running" if silence < RUNNING else "idle" if silence < IDLE else "ended"
 
 
-DEEDS = {  # what was done to many sessions; the tag or project stands for the mark
+DEEDS = {  # what was done to sessions; the tag, project or title stands for the mark
     "trash": "moved to the trash",
     "archive": "archived",
     "unarchive": "taken out of the archive",
@@ -94,8 +94,9 @@ DEEDS = {  # what was done to many sessions; the tag or project stands for the m
     "move": "moved to “{}”",
     "attach": "put elsewhere in a lineage",
     "pack": "packed",
-    "rename": "renamed",
+    "rename": "renamed “{}”",
     "fork": "forked",
+    "rewrite": "rewritten, of which what was dropped is kept",
 }
 
 

@@ -67,7 +67,7 @@ class Lineage:
     nodes: dict[UUID, Node]
     tree: Tree[UUID]
     is_cut: bool = False  # whether only the newest MOST_OF_PROJECT are in it
-    _layouts: OrderedDict[Any, list[Row[UUID]]] = field(default_factory=OrderedDict)
+    _layouts: dict[Any, list[Row[UUID]]] = field(default_factory=dict)
     _related: Lineage | None = None
 
     @property
@@ -97,9 +97,7 @@ class Lineage:
                 key=(lambda one: -self.nodes[one].created) if newest else None,
                 run=len(self.nodes) if without_runs else RUN,
             )
-            self._layouts[asked] = known
-            while len(self._layouts) > KEPT_LAYOUTS:
-                self._layouts.popitem(last=False)
+            _add(self._layouts, asked, known, KEPT_LAYOUTS)
         return known
 
     def before(self, moment: float) -> Lineage:
@@ -128,7 +126,7 @@ class _Kept:
     mark: change_log.Mark
     nodes: dict[UUID, Node]  # of all projects, the older ones first
     ranges: dict[UUID, list[Range]] | None = None  # that they show, once they were asked for
-    views: OrderedDict[Any, Lineage] = field(default_factory=OrderedDict)
+    views: dict[Any, Lineage] = field(default_factory=dict)
 
 
 _kept: OrderedDict[tuple[str, UUID | int], _Kept] = OrderedDict()  # by alias, and by root or project; last used last
@@ -156,6 +154,7 @@ def of_project(project: int) -> Lineage:
             found = _lineage(nodes, is_cut=len(kept.nodes) > MOST_OF_PROJECT)
             found.tree.roots.sort(key=lambda one: -found.nodes[one].created)
             kept.views["all"] = found
+            return found
         return kept.views["all"]
 
 
@@ -203,7 +202,8 @@ def _view(kept: _Kept, seen: frozenset[int] | None, id: UUID) -> Lineage:
     while (above := kept.nodes[root].parent) in kept.nodes and kept.nodes[above].project not in hidden:
         root = above
     asked = (root, frozenset(hidden))
-    if asked not in kept.views:
+    known = kept.views.get(asked)
+    if known is None:
         nodes = kept.nodes
         if hidden:
             nodes = {one: node for one, node in nodes.items() if node.project not in hidden}
@@ -211,10 +211,9 @@ def _view(kept: _Kept, seen: frozenset[int] | None, id: UUID) -> Lineage:
         if len(whole.tree.roots) > 1:
             below = {*all_below([root], whole.tree.children)}
             whole = _lineage({one: node for one, node in nodes.items() if one in below})
-        kept.views[asked] = whole
-        while len(kept.views) > KEPT_VIEWS:
-            kept.views.popitem(last=False)
-    return kept.views[asked]
+        _add(kept.views, asked, whole, KEPT_VIEWS)
+        return whole
+    return known
 
 
 def _lineage(nodes: dict[UUID, Node], is_cut: bool = False) -> Lineage:
@@ -269,21 +268,21 @@ def _belongs(id: UUID, now: dict[UUID, Node], nodes: dict[UUID, Node], scope: UU
     return above in nodes
 
 
-def _with_nodes(views: OrderedDict[Any, Lineage], fresh: dict[UUID, Node], known: Iterable[UUID]) -> OrderedDict:
+def _with_nodes(views: dict[Any, Lineage], fresh: dict[UUID, Node], known: Iterable[UUID]) -> dict[Any, Lineage]:
     """The same trees and layouts, for nothing changed in them but when a session was last written to."""
     changed = {*known}
-    return OrderedDict(
-        (
-            asked,
-            Lineage(
-                view.nodes | {id: fresh[id] for id in changed & view.nodes.keys()},
-                view.tree,
-                view.is_cut,
-                view._layouts,
-            ),
-        )
-        for asked, view in views.items()
-    )
+    found = {}
+    for asked, view in [*views.items()]:  # which another thread may add to
+        nodes = view.nodes | {id: fresh[id] for id in changed & view.nodes.keys()}
+        found[asked] = Lineage(nodes, view.tree, view.is_cut, view._layouts)
+    return found
+
+
+def _add(kept: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    """Beside other threads that do the same; the oldest go."""
+    kept[key] = value
+    for old in [*kept][:-most]:
+        kept.pop(old, None)
 
 
 def _keep(place: tuple[str, UUID | int], kept: _Kept) -> _Kept:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.utils import timezone
@@ -38,6 +38,7 @@ class Line:
     missing: str  # of a root: the parent that is not in the store, as the agent names it; "" if it has none
     fold_url: str  # folds it or unfolds it; "" where it has no descendants
     run_url: str  # of a session whose run is open: what makes one row of it again
+    run_updated: datetime | None  # of a run: when any of it was last written to
 
     @property
     def short(self) -> str:
@@ -143,6 +144,7 @@ def lines_of(
             wanted.get(row.id, ""),
             run(row.id) if row.run else fold(row.id) if children[row.id] else "",
             run(row.id) if row.id in opened and not row.run else "",
+            datetime.fromtimestamp(max(shown.nodes[id].updated for id in row.run), UTC) if row.run else None,
         )
 
     return [line(row) for row in window if row.id in sessions]  # one may have been purged since

@@ -348,6 +348,17 @@ class TheCommand:
         assert [line[:6] for line in out.getvalue().splitlines()] == ["plan  ", "  plan"]
         assert " (fork)  [" in out.getvalue()
 
+    def test_prints_the_trees_of_a_project(self, the_store):
+        root = a_session(the_store, "plan", "two")
+        the_store.fork_at(root.id, 1)
+        a_session(the_store, "alone")
+        out = StringIO()
+        call_command("lineage", project="demo", stdout=out)
+        lines = out.getvalue().splitlines()
+        assert [line.split("  [")[0] for line in lines] == ["plan", "  plan (fork)", "and 1 without forks"]
+        with pytest.raises(CommandError, match="no project"):
+            call_command("lineage", project="elsewhere")
+
     def test_says_when_there_is_none(self, the_store):
         with pytest.raises(CommandError, match="No session"):
             call_command("lineage", "zz")

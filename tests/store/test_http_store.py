@@ -199,3 +199,31 @@ class Calls:
 
         run(scenario)
         assert len(the_store.get(shared.id).messages) == 50
+
+
+@pytest.mark.parametrize(("url", "coding"), [("http://127.0.0.1:8000", "identity"), ("http://a.example", "gzip")])
+def test_answers_are_compressed_only_on_their_way_to_another_machine(url, coding):
+    asked = []
+
+    def answer(request):
+        asked.append(request.headers["Accept-Encoding"])
+        return httpx.Response(200, json={"until": 7})
+
+    async def scenario():
+        async with HttpStore(url, "t", httpx.MockTransport(answer)) as store:
+            return await store.newest_change()
+
+    assert (asyncio.run(scenario()), asked) == (7, [coding])
+
+
+@pytest.mark.parametrize(
+    ("value", "short"),
+    [
+        ({"messages": [a_message("x" * 1000)] * 10, "turns": None}, True),
+        ({"messages": [a_message("x" * 20_000)]}, False),
+        ({"messages": [a_message()] * 300}, False),
+        ({"messages": [{"content": [[["x"] * 600]]}]}, False),
+    ],
+)
+def test_what_is_written_in_the_event_loop_is_short(value, short):
+    assert http_store._is_short(value) == short

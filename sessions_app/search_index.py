@@ -163,7 +163,7 @@ def add_copied(strand: int, start: int, stop: int) -> None:
             " ORDER BY position",
             [strand, first, min(first + BATCH, stop)],
         )
-        written = [body.encode() for (body,) in rows]
+        written = [bodies.plain(body).encode() for (body,) in rows]
         add(strand, first, [project(bodies.decode(body)) for body in written], written)
 
 

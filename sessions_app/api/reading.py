@@ -9,7 +9,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from sessions_app import store
+from sessions_app import ledger, lineages, store
 from sessions_app.api import schemas
 from sessions_app.api.problems import PROBLEMS
 from sessions_app.api.wire import answer
@@ -17,7 +17,6 @@ from sessions_app.models import Session
 from sessions_app.projection import project
 from sessions_app.search.filters import ROLES
 from sessions_app.web import compare as comparing
-from sessions_app.web import lineage as trees
 
 router = Router()
 WINDOW = 60  # messages, unless asked for another number
@@ -51,11 +50,23 @@ def lineage(
     """All that descends from the root of a session, as far as it may be seen, also what is in the trash."""
     if not Session.objects.visible().filter(pk=id, trashed_at=None).exists():
         raise store.SessionNotFound(id)
-    root = Session.objects.visible().roots_of([id])[id]
-    order = trees.read(root).tree.order
+    whole = lineages.of(id)
+    if whole is None:
+        raise store.SessionNotFound(id)
+    root, order = whole.tree.roots[0], whole.tree.order
     shown = Session.objects.visible().select_related("project").in_bulk(order[start : start + limit])
     relatives = [_relative(shown[each], root) for each in order[start : start + limit] if each in shown]
     return answer(request, {"root": str(root), "count": len(order), "sessions": relatives})
+
+
+@router.get("/sessions/{uuid:id}/ledger", response={200: schemas.Ledger, **PROBLEMS}, summary="What it comes to")
+def figures(request: HttpRequest, id: UUID) -> HttpResponse:
+    """No message is counted twice. `family` is the session with all that descends from it, but for what is in the trash."""
+    if not Session.objects.visible().filter(pk=id, trashed_at=None).exists():
+        raise store.SessionNotFound(id)
+    account = ledger.accounts([id])[id]
+    told = {"inherited": account.inherited, "own": account.own, "family": ledger.family(id)}
+    return answer(request, {name: asdict(amount) for name, amount in told.items()})
 
 
 @router.get(
@@ -65,15 +76,15 @@ def lineage(
 )
 def compare(request: HttpRequest, id: UUID, other: UUID, start: int = Query(0, ge=0, le=LARGEST_TURN)) -> HttpResponse:
     """What each came to by itself, and their turns side by side, from the `start`th of those that are not common on."""
-    found = comparing.compared(_live(id), _live(other), start)
+    found = comparing.compared([_live(id), _live(other)], start)
     following = found.start + len(found.turns)
     value = {
         "shared": found.shared,
         "shared_turns": found.shared_turns,
-        "sessions": [_compared(side) for side in (found.left, found.right)],
+        "sessions": [_compared(side) for side in found.sides],
         "counted": comparing.READ,
         "turns": [
-            {"number": turn.number, "rows": [[*map(_cell, row)] for row in turn.rows], "more": turn.more}
+            {"number": turn.number, "rows": [[_cell(cell) for _, cell in row] for row in turn.rows], "more": turn.more}
             for turn in found.turns
         ],
         "next": following if following < found.total else None,
@@ -98,7 +109,7 @@ def _compared(side: comparing.Side) -> dict[str, Any]:
         "own_messages": of.messages,
         "own_turns": of.turns,
         "output_tokens": of.tokens,
-        "tool_calls": of.tools,
+        "tool_calls": of.calls,
         "errors": of.errors,
         "files": sorted(of.files),
         "first": of.first and of.first.isoformat(),

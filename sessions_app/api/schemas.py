@@ -78,7 +78,9 @@ class Change(Schema):
     number: int = Field(description="Ascends in the order of the changes, not always by one.")
     session: UUID
     project: str
-    kind: ChangeKind = Field(description="labelled: pinned, archived, tagged or no longer; moved: to another parent.")
+    kind: ChangeKind = Field(
+        description="labelled: pinned, archived, tagged or no longer; moved: to another parent or project."
+    )
 
 
 class Changes(Schema):
@@ -117,6 +119,18 @@ class Transcript(Schema):
     shown: list[Shown]
     next: int | None = Field(description="Where the next window starts; null after the last.")
     message_count: int
+
+
+class Amount(Schema):
+    messages: int
+    size_bytes: int
+    tokens: int = Field(description="Output tokens that the messages record; 0 where none are recorded.")
+
+
+class Ledger(Schema):
+    inherited: Amount = Field(description="Leading messages that its parent shows too.")
+    own: Amount
+    family: Amount
 
 
 class Relative(Schema):
@@ -245,6 +259,11 @@ class Fork(Schema):
     messages: list[Message] | None = None
     turns: int = Field(0, ge=0)
     project: Text | None = Field(None, description="The parent's unless given.")
+
+
+class Place(Schema):
+    parent_id: UUID | None = Field(description="null for a root.")
+    relation: Relation = "fork"
 
 
 class Changed(Schema):

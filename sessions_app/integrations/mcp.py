@@ -96,10 +96,13 @@ def server(store: SessionStore, url: Url, *, may_write: bool = False) -> MCPServ
 
         @app.tool()
         @_in_one_sentence
-        async def fork_session(id: str, position: int) -> str:
-            """Make a session that starts with the first `position` messages of another; the other stays as it is."""
+        async def fork_session(id: str, position: int, project: str = "") -> str:
+            """Make a session that starts with the first `position` messages of another; the other stays as it is.
+
+            It is in the same project unless another is named.
+            """
             record = await _one(store, id)
-            return _told(await store.fork_at(record.id, position), url)
+            return _told(await store.fork_at(record.id, position, project or None), url)
 
     return app
 

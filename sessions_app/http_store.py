@@ -36,6 +36,8 @@ TRIES = 5
 PAUSE = 0.2  # seconds before the second try; twice as long before each further one
 AT_ONCE = 32  # requests; more wait their turn
 LARGE = 64 * 1024  # bytes of an answer that is read in a thread
+SHORT_VALUES = 500  # of a request that is written without one
+SHORT_CHARACTERS = 16_000
 PAGE = 1000  # sessions, hits and names that the server gives at once
 
 
@@ -58,7 +60,8 @@ class HttpStore:
         return self
 
     def _new_client(self, silence: float) -> httpx.AsyncClient:
-        headers = {"Accept-Encoding": "gzip", STRINGS: "accept"}
+        # On this machine there is no way that is worth the time to compress.
+        headers = {"Accept-Encoding": "identity" if _is_here(self._url) else "gzip", STRINGS: "accept"}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         limits = httpx.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE)
@@ -390,8 +393,10 @@ class HttpStore:
         await self._calls.begin()
         try:
             if value is not None:
-                # In a thread: a long list takes longer to write than other tasks may wait for.
-                options["content"], spelled = await asyncio.to_thread(_encoded, value)
+                # In a thread: a long list takes longer to write than other tasks may wait for. For a short one the way
+                # there and back takes longer.
+                written = _encoded(value) if _is_short(value) else await asyncio.to_thread(_encoded, value)
+                options["content"], spelled = written
                 further = {"Content-Type": "application/json", **({STRINGS: "spelled"} if spelled else {})}
                 options["headers"] = {**options["headers"], **further}
             response = await _tried(client, method, path, options)
@@ -455,6 +460,21 @@ def _error(problem: dict[str, Any]) -> Exception:
     return error
 
 
+def _is_short(value: Any) -> bool:
+    """Whether it has few values and characters; looks at no more of them than that."""
+    found, characters = [value], 0
+    for each in found:
+        if isinstance(each, str):
+            characters += len(each)
+        elif isinstance(each, dict | list):
+            if len(found) + len(each) > SHORT_VALUES:
+                return False
+            found += each.values() if isinstance(each, dict) else each
+        if characters > SHORT_CHARACTERS:
+            return False
+    return True
+
+
 def _encoded(value: Any) -> tuple[bytes, bool]:
     """The JSON of a request, and whether its strings are spelled. Raises InvalidMessage as the store would."""
     messages = value.get("messages")
@@ -513,9 +533,13 @@ def _check_window(start: int, stop: int | None) -> None:
     _check_not_negative("stop", stop or 0)
 
 
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
 def _own_token(url: str) -> str | None:
     """That of this machine's own server, which whoever may read its data directory may use."""
-    if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+    if not _is_here(url):
         return None
     try:
         return (data_directory() / "token").read_text().strip()

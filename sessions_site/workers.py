@@ -53,12 +53,14 @@ class OneHop(ASGIHandler):
             return
         sending = asyncio.ensure_future(self.send_response(response, send))
         leaving = asyncio.ensure_future(self.listen_for_disconnect(receive))
-        await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
-        for task in (leaving, sending):
-            task.cancel()
-            with suppress(RequestAborted, asyncio.CancelledError):
-                await task
-        await sync_to_async(response.close, thread_sensitive=True)()
+        try:
+            await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+            for task in (leaving, sending):
+                task.cancel()
+                with suppress(RequestAborted, asyncio.CancelledError):
+                    await task
+        finally:
+            await sync_to_async(response.close, thread_sensitive=True)()
 
     def _respond(self, scope: Any, body: Any) -> Any:
         """The response, of which nothing has yet to be read from the database unless it is a stream."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -17,7 +18,7 @@ from sessions_app.models import Session
 from sessions_app.records import Origin
 from sessions_site import asgi
 from sessions_site.guard import Guard, Rules
-from tests.builders import a_message, a_session, texts
+from tests.builders import a_message, a_session, database_url, texts
 from tests.streaming import Streaming
 
 from . import storage
@@ -127,6 +128,29 @@ class AWrite:
         assert between.tries > 40
         storage.check()
 
+    @pytest.mark.parametrize("either_database", ["postgresql"], indirect=True)
+    @pytest.mark.django_db(transaction=True, databases=["postgresql"])
+    def test_is_done_where_the_database_went_away_since_the_last_one(self, the_store, between, run):
+        """Within the second in which the server does not ask whether its connection still works."""
+        id = a_session(the_store, "one").id
+
+        async def scenario(store):
+            await store.append(id, [a_message("two")])
+            with psycopg.connect(database_url("postgresql")) as other:
+                (ended,) = other.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                ).fetchone()
+            before = between.tries
+            await store.append(id, [a_message("three")])
+            return ended, between.tries - before
+
+        ended, tries = run(scenario)
+        connections["postgresql"].close()  # it was ended, too
+        assert ended >= 1
+        assert tries == 2  # the first was answered 503, and the next one had a connection
+        assert texts(the_store.get(id)) == ["one", "two", "three"]
+
     def test_that_was_refused_is_refused_again(self, the_store, between, run):
         session = a_session(the_store, "one")
         between.loses = "answer"
@@ -199,3 +223,31 @@ class Calls:
 
         run(scenario)
         assert len(the_store.get(shared.id).messages) == 50
+
+
+@pytest.mark.parametrize(("url", "coding"), [("http://127.0.0.1:8000", "identity"), ("http://a.example", "gzip")])
+def test_answers_are_compressed_only_on_their_way_to_another_machine(url, coding):
+    asked = []
+
+    def answer(request):
+        asked.append(request.headers["Accept-Encoding"])
+        return httpx.Response(200, json={"until": 7})
+
+    async def scenario():
+        async with HttpStore(url, "t", httpx.MockTransport(answer)) as store:
+            return await store.newest_change()
+
+    assert (asyncio.run(scenario()), asked) == (7, [coding])
+
+
+@pytest.mark.parametrize(
+    ("value", "short"),
+    [
+        ({"messages": [a_message("x" * 1000)] * 10, "turns": None}, True),
+        ({"messages": [a_message("x" * 20_000)]}, False),
+        ({"messages": [a_message()] * 300}, False),
+        ({"messages": [{"content": [[["x"] * 600]]}]}, False),
+    ],
+)
+def test_what_is_written_in_the_event_loop_is_short(value, short):
+    assert http_store._is_short(value) == short

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from sessions_app import actors, cleanup_rows, gate, grammar, journal, session_rows, store
+from sessions_app import actors, cleanup_rows, gate, grammar, journal, packing, session_rows, space, store
 from sessions_app.access import audit
 from sessions_app.actors import Role
 from sessions_app.errors import InvalidPolicy, JournalEntryNotFound, NotAllowed
@@ -24,15 +24,17 @@ from sessions_app.search.filters import filters_of
 from sessions_app.session_rows import writing
 from sessions_app.titles import check_project, clean_tag
 
-Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move"]
-PolicyAction = Literal["trash", "archive", "purge"]
+Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move", "pack"]
+PolicyAction = Literal["trash", "archive", "purge", "pack"]
 BATCH = 200  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
 HELD = 0.05  # seconds after which a transaction of purges ends; what it holds keeps others waiting
+GIVING_BACK = 0.2  # seconds in which a purge shrinks the file; what is left is written to, or goes the next time
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
 VERBS |= {"attach": "put under another parent", "tag": "tagged", "untag": "untagged", "move": "moved to a project"}
+VERBS |= {"pack": "packed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ class Entry:
     query: str
     state: str  # planning, running, done, undoing, undone
     done: int  # sessions
-    freed_bytes: int  # by a purge
-    value: str = ""  # the tag, or the project that sessions were moved to
+    freed_bytes: int  # by a purge, or by packing
+    value: str = ""  # the tag, the project that sessions were moved to, or the bytes that were packed
 
 
 # Many at once
@@ -162,7 +164,7 @@ def preview(policy: Policy) -> Preview:
     if needed:
         kept["needed by a fork"] = len(needed)
     sessions = [id for id, *_ in rows if id in chosen - needed] if needed else [id for id, *_ in rows if id in chosen]
-    freed = 0 if policy.action == "archive" else cleanup_rows.bytes_freed(sessions)
+    freed = 0 if policy.action in ("archive", "pack") else cleanup_rows.bytes_freed(sessions)
     return Preview(sessions, freed, dict(kept))
 
 
@@ -189,7 +191,10 @@ def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", val
             journal.plan(entry, some)
     with writing():
         journal.set_state(entry, JournalEntry.State.RUNNING)
-    return _finish(entry)
+    finished = _finish(entry)
+    if action in ("purge", "pack"):
+        space.give_back(GIVING_BACK)
+    return finished
 
 
 def _actor() -> str:
@@ -203,6 +208,8 @@ def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
 
 
 def _finish(number: int) -> Entry:
+    if _is_packing(number):
+        return _finish_packing(number)
     while True:
         with writing():
             session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
@@ -262,6 +269,8 @@ def _undoable(number: int | None) -> JournalEntry:
 
 
 def _take_back(number: int) -> Entry:
+    if _is_packing(number):
+        return _unpack(number)
     while True:
         with writing():
             session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
@@ -279,6 +288,63 @@ def _take_back(number: int) -> Entry:
             journal.mark(number, ids, journal.UNDONE)
 
 
+# Packing reads and writes whole sessions, and so does it outside of the transactions that note it.
+
+
+def _is_packing(number: int) -> bool:
+    return JournalEntry.objects.filter(pk=number, action="pack").exists()
+
+
+def _finish_packing(number: int) -> Entry:
+    while True:
+        with writing():
+            entry = journal.locked(number)
+            if entry is None:
+                raise JournalEntryNotFound(number)
+            if entry.state != JournalEntry.State.RUNNING:
+                return _entry(entry)
+            ids = journal.items(number, journal.PLANNED, 1)
+            if not ids:
+                journal.set_state(number, JournalEntry.State.DONE)
+                audit.append(VERBS["pack"], "journal entry", number, count=entry.done)
+                return _entry(JournalEntry.objects.get(pk=number))
+            fitting = journal.fitting(entry, ids, store.now() - RUNNING)
+            if not fitting:
+                journal.mark(number, ids, journal.PASSED_OVER)
+        if fitting:
+            _pack_one(number, fitting[0])
+
+
+def _pack_one(number: int, id: UUID) -> None:
+    packed = packing.pack(id)
+    with writing():
+        entry = journal.locked(number)
+        if entry and journal.is_planned(number, id):  # another process may have been quicker
+            journal.mark(number, [id], journal.DONE)
+            journal.count(number, 1, packed.before - packed.after)
+            journal.set_value(number, str(int(entry.value or 0) + packed.before))
+
+
+def _unpack(number: int) -> Entry:
+    while True:
+        with writing():
+            entry = journal.locked(number)
+            if entry is None:
+                raise JournalEntryNotFound(number)
+            if entry.state != JournalEntry.State.UNDOING:
+                return _entry(entry)
+            ids = journal.items(number, journal.DONE, 1)
+            if not ids:
+                journal.set_state(number, JournalEntry.State.UNDONE)
+                audit.append("undone", "journal entry", number, count=entry.done)
+                return _entry(JournalEntry.objects.get(pk=number))
+            fitting = journal.fitting_undo(entry, ids)
+        if fitting:
+            packing.unpack(fitting[0])
+        with writing():
+            journal.mark(number, ids, journal.UNDONE)
+
+
 def _fitting(source: str, action: PolicyAction) -> SessionQuerySet:
     """The sessions that fit a query and can be acted on. Raises InvalidQuery and InvalidPolicy."""
     query = grammar.parse(source, store.now())
@@ -291,6 +357,7 @@ def _fitting(source: str, action: PolicyAction) -> SessionQuerySet:
     everything = Session.objects.visible()
     fit = everything.trashed() if action == "purge" else everything.live()
     fit = fit.unarchived() if action == "archive" else fit
+    fit = fit.exclude(pk__in=cleanup_rows.packed()) if action == "pack" else fit
     needs = Role.MAINTAINER if action == "purge" else Role.WRITER
     mine = (
         fit

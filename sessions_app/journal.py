@@ -26,8 +26,14 @@ FITS = {
     "trash": "trashed_at IS NULL",
     "archive": "trashed_at IS NULL AND archived_at IS NULL",
     "restore": "trashed_at IS NOT NULL",
+    "pack": "trashed_at IS NULL",
 }
-FITS_UNDO = {"trash": "trashed_at = %s", "archive": "archived_at = %s", "restore": "trashed_at IS NULL"}
+FITS_UNDO = {
+    "trash": "trashed_at = %s",
+    "archive": "archived_at = %s",
+    "restore": "trashed_at IS NULL",
+    "pack": "id IS NOT NULL",
+}
 CHANGES: dict[str, tuple[ChangeKind, ChangeKind]] = {
     "trash": ("deleted", "restored"),
     "archive": ("labelled", "labelled"),
@@ -74,6 +80,14 @@ def set_state(entry: int, state: str) -> None:
 def count(entry: int, done: int, freed: int = 0) -> None:
     statement = "UPDATE forklore_journalentry SET done = done + %s, freed_bytes = freed_bytes + %s WHERE id = %s"
     execute(statement, [done, freed, entry])
+
+
+def set_value(entry: int, value: str) -> None:
+    execute("UPDATE forklore_journalentry SET value = %s WHERE id = %s", [value, entry])
+
+
+def is_planned(entry: int, id: UUID) -> bool:
+    return JournalItem.objects.filter(entry=entry, session=id, state=PLANNED).exists()
 
 
 def items(entry: int, state: int, limit: int) -> list[UUID]:

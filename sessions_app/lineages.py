@@ -20,13 +20,13 @@ from sessions_app.databases import connection, current, execute
 from sessions_app.piece_table import key
 from sessions_app.records import ChangeKind
 from sessions_app.session_rows import snapshot, uuid_of
-from sessions_app.tree import Row, Tree, all_below, rows, tree_of, union_length, with_all_above
+from sessions_app.tree import RUN, Row, Tree, all_below, rows, tree_of, union_length, with_all_above
 
 MOST_OF_PROJECT = 20_000  # sessions; of a project with more, the newest ones are drawn
 KEPT = 100_000  # sessions in all trees that are kept
 KEPT_VIEWS, KEPT_LAYOUTS = 8, 8
 CHANGES = 2000  # sessions that changed; where there are more, a tree is read anew
-BATCH = 500  # keys of one statement
+BATCH = 2000  # keys of one statement
 
 Range = tuple[int, int, int]  # strand, start and stop
 
@@ -68,10 +68,11 @@ class Lineage:
     tree: Tree[UUID]
     is_cut: bool = False  # whether only the newest MOST_OF_PROJECT are in it
     _layouts: OrderedDict[Any, list[Row[UUID]]] = field(default_factory=OrderedDict)
+    _related: Lineage | None = None
 
     @property
     def trashed(self) -> int:
-        return sum(not self.nodes[id].is_live for id in self.tree.order)
+        return sum(not node.is_live for node in self.nodes.values())
 
     def layout(
         self,
@@ -81,9 +82,10 @@ class Lineage:
         opened: Collection[UUID] = (),
         found: Collection[UUID] = (),
         newest: bool = False,
+        without_runs: bool = False,
     ) -> list[Row[UUID]]:
         """The rows from the top down; `current` and `found` are in no run, and are folded away by nothing above them."""
-        asked = (current, frozenset(folded), frozenset(opened), frozenset(found), newest)
+        asked = (current, frozenset(folded), frozenset(opened), frozenset(found), newest, without_runs)
         known = self._layouts.get(asked)
         if known is None:
             kept = with_all_above(self.tree, [id for id in (current, *found) if id in self.nodes])
@@ -93,6 +95,7 @@ class Lineage:
                 opened=opened,
                 kept=kept,
                 key=(lambda one: -self.nodes[one].created) if newest else None,
+                run=len(self.nodes) if without_runs else RUN,
             )
             self._layouts[asked] = known
             while len(self._layouts) > KEPT_LAYOUTS:
@@ -101,10 +104,23 @@ class Lineage:
 
     def before(self, moment: float) -> Lineage:
         """What there was at a moment, in seconds since 1970."""
-        found = _lineage({id: node for id, node in self.nodes.items() if node.created <= moment}, self.is_cut)
-        order = {id: place for place, id in enumerate(self.tree.roots)}
+        return self.only({id for id, node in self.nodes.items() if node.created <= moment})
+
+    def only(self, ids: Collection[UUID]) -> Lineage:
+        """What these of its sessions come to, the trees in the order in which they stood."""
+        found = _lineage({id: node for id, node in self.nodes.items() if id in ids}, self.is_cut)
+        order: dict[UUID, int] = {}
+        for id in (*self.tree.roots, *self.tree.order):
+            order.setdefault(id, len(order))
         found.tree.roots.sort(key=order.__getitem__)
         return found
+
+    def related(self) -> Lineage:
+        """Without the sessions that have neither parent nor child in it."""
+        if self._related is None:
+            alone = {id for id in self.tree.roots if not self.tree.children[id]}
+            self._related = self.only(self.nodes.keys() - alone) if alone else self
+        return self._related
 
 
 @dataclass(slots=True)
@@ -154,7 +170,7 @@ def stored_messages(lineage: Lineage) -> int:
         if kept.ranges is None:
             kept.ranges = _ranges(kept.nodes)
         known = kept.ranges
-    live = (id for id in lineage.tree.order if lineage.nodes[id].is_live)
+    live = (id for id, node in lineage.nodes.items() if node.is_live)
     return union_length(one for id in live for one in known.get(id, ()))
 
 
@@ -188,7 +204,9 @@ def _view(kept: _Kept, seen: frozenset[int] | None, id: UUID) -> Lineage:
         root = above
     asked = (root, frozenset(hidden))
     if asked not in kept.views:
-        nodes = {one: node for one, node in kept.nodes.items() if node.project not in hidden}
+        nodes = kept.nodes
+        if hidden:
+            nodes = {one: node for one, node in nodes.items() if node.project not in hidden}
         whole = _lineage(nodes)
         if len(whole.tree.roots) > 1:
             below = {*all_below([root], whole.tree.children)}
@@ -231,8 +249,10 @@ def _with_changes(
         return None
     if any("created" not in changed[id] or "moved" in changed[id] for id in new):
         return None
-    fresh = kept.nodes | {id: now[id] for id in (*known, *new)}
-    if new:
+    newest_last = sorted(new, key=lambda one: (now[one].created, one.hex))
+    fresh = kept.nodes | {id: now[id] for id in (*known, *newest_last)}
+    last = next(reversed(kept.nodes.values()), None)
+    if last and any(now[id].created <= last.created for id in new):  # an import, most likely
         fresh = dict(sorted(fresh.items(), key=lambda one: (one[1].created, one[0].hex)))
     ranges = None if kept.ranges is None else kept.ranges | _ranges([*known, *new])
     if not new and all(kept.nodes[id]._replace(updated=0) == now[id]._replace(updated=0) for id in known):
@@ -292,8 +312,13 @@ def _some_nodes(ids: Collection[UUID]) -> dict[UUID, Node]:
 
 
 def _nodes(statement: str, parameters: list[Any]) -> dict[UUID, Node]:
+    ids: dict[Any, UUID] = {}  # each is made once, though most are parents too
+
+    def id_of(value: Any) -> UUID:
+        return ids.get(value) or ids.setdefault(value, uuid_of(value))
+
     return {
-        uuid_of(id): Node(uuid_of(parent) if parent else None, project, created, updated, bool(is_live))
+        id_of(id): Node(id_of(parent) if parent else None, project, created, updated, bool(is_live))
         for id, parent, project, created, updated, is_live in execute(statement, parameters).fetchall()
     }
 
@@ -306,9 +331,10 @@ def _columns() -> str:
 
 def _ranges(ids: Collection[UUID]) -> dict[UUID, list[Range]]:
     found: dict[UUID, list[Range]] = {id: [] for id in ids}
+    by_key = {key(id): ranges for id, ranges in found.items()}
     for placeholders, keys in _parts(ids):
         for id, strand, start, stop in execute(_RANGES.format(placeholders), keys).fetchall():
-            found[uuid_of(id)].append((strand, start, stop))
+            by_key[id].append((strand, start, stop))
     return found
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -97,6 +98,7 @@ class Session(models.Model):
             ),
             # So are project and trash here, by which a viewer of few projects passes over the sessions of the others.
             models.Index(models.F("updated_at").desc(), "id", "project", "trashed_at", name="session_newest"),
+            models.Index(Lower("title"), "id", condition=models.Q(trashed_at__isnull=True), name="session_titles"),
             models.Index("trashed_at", condition=models.Q(trashed_at__isnull=False), name="session_trashed"),
             models.Index("pinned_at", condition=models.Q(pinned_at__isnull=False), name="session_pinned"),
         ]
@@ -119,6 +121,15 @@ class Session(models.Model):
     def tag_names(self) -> list[str]:
         """Sorted; without a question after prefetch_related("tags")."""
         return sorted(tag.name for tag in self.tags.all())
+
+    @property
+    def is_unnamed_fork(self) -> bool:
+        """Whether it has its parent's title for want of one of its own; pages say so behind it."""
+        return self.relation == Relation.FORK and self.title_source == TitleSource.DERIVED
+
+    @property
+    def shown_title(self) -> str:
+        return f"{self.title} (fork)" if self.is_unnamed_fork else self.title
 
     @property
     def own_message_count(self) -> int:

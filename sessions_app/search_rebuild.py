@@ -12,6 +12,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sessions_app import databases, search_index
+from sessions_app.bodies import plain
 from sessions_app.databases import connection
 from sessions_app.search_index import BATCH
 from sessions_app.session_rows import writing
@@ -151,7 +152,7 @@ def by_strand(rows: Sequence[tuple]) -> Iterator[tuple[int, list[tuple[int, str]
     """Rows of strand, position and body, as positions and bodies for each strand."""
     groups: dict[int, list[tuple[int, str]]] = {}
     for strand, position, body in rows:
-        groups.setdefault(strand, []).append((position, body))
+        groups.setdefault(strand, []).append((position, plain(body)))
     yield from groups.items()
 
 

@@ -36,7 +36,7 @@ from sessions_app import (
 from sessions_app import search as searching
 from sessions_app.access import audit
 from sessions_app.actors import Role
-from sessions_app.databases import connection, current
+from sessions_app.databases import at_once, connection, current
 from sessions_app.errors import (
     InvalidLineage,
     InvalidProject,
@@ -101,8 +101,8 @@ def done_once(key: str, asked: bytes) -> Iterator[Before]:
 
     `asked` is all that makes one write another. Raises KeyReused.
     """
-    with _writing_once(key, "", [asked]) as before:
-        yield before
+    with writing():
+        yield Before(key, write_keys.asked_for("", [asked]))
 
 
 def create(project: str, messages: Sequence[Message], *, agent: str = "", once: str | None = None) -> SessionRecord:
@@ -407,7 +407,7 @@ def get_messages(id: UUID, start: int = 0, stop: int | None = None) -> list[Mess
     found = piece_table.window(id, start, stop)
     if found is None:
         raise SessionNotFound(id)
-    return [bodies.decode(body) for body in found]
+    return found
 
 
 def prompt_positions(id: UUID) -> list[int]:
@@ -721,7 +721,7 @@ def archive_before_rewrite(origin: Origin) -> UUID | None:
 
 @contextmanager
 def _writing_once(key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object) -> Iterator[Before]:
-    with writing():
+    with writing(), at_once():
         yield Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments))
 
 

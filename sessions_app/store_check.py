@@ -275,7 +275,7 @@ def messages_of(strand: int) -> Iterator[Stored]:
         [strand, position, BATCH],
     ):
         for at, kind, digest, size, prompts, body in rows:
-            yield Stored(at, kind, octets(digest), size, prompts, octets(body))
+            yield Stored(at, kind, octets(digest), size, prompts, bodies.plain_bytes(octets(body)))
         position = rows[-1][0]
 
 
@@ -398,7 +398,7 @@ def _some_grams() -> set[str]:
             "SELECT body FROM forklore_message WHERE strand_id >= %s ORDER BY strand_id, position LIMIT 1 OFFSET %s",
             [random.randint(0, last), random.randrange(20)],
         )
-        text = search_index.document_of(rows[0][0]) if rows else ""
+        text = search_index.document_of(bodies.plain(rows[0][0])) if rows else ""
         at = random.randrange(max(1, len(text) - 2))
         grams.add(text[at : at + 3])
     return {gram for gram in grams if len(gram) == 3}

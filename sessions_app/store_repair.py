@@ -281,7 +281,10 @@ def _is_whole(rows: Sequence[tuple], count: int) -> bool:
         f"SELECT digest, {body} FROM forklore_message WHERE strand_id = %s AND position = %s",  # noqa: S608
         [last, count - 1],
     )
-    return bool(stored) and bodies.chain(before or b"", [octets(stored[0][1])]) == [octets(stored[0][0])]
+    if not stored:
+        return False
+    written, whole = map(octets, stored[0])
+    return bodies.chain(before or b"", [bodies.plain_bytes(whole)]) == [written]
 
 
 def _first_prompt(rows: Sequence[tuple], count: int) -> int | None:

@@ -62,7 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "sessions_app.web.middleware.FindActor",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "sessions_site.workers.static_files",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "sessions_app.web.middleware.CsrfOfCookies",

@@ -28,7 +28,9 @@ WRITERS |= {
     "write_keys.py",
     "journal.py",
     "journal_labels.py",
+    "packing.py",
     "cleanup_rows.py",
+    "fork_rows.py",
     "token_rows.py",
     "journal_parents.py",
 }

@@ -1,5 +1,6 @@
 """Trees that are kept in the process: always those of the database, and for each actor what they may see."""
 
+import math
 import random
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from sessions_app import change_log, databases, lineages, tree
 from sessions_app.actors import Actor, acting
 from sessions_app.models import Project, Session
+from tests import trees
 from tests.builders import a_message, a_session
 
 
@@ -132,6 +134,17 @@ class TheTreesOfAProject:
         assert found.tree.roots == [new.id, old.id]
         assert found.tree.children[old.id] == [fork.id]
 
+    def test_stand_so_without_what_has_no_relatives_too(self, the_store):
+        roots = [a_session(the_store, "one", "two") for _ in range(4)]
+        forks = [the_store.fork_at(root.id, 1) for root in (roots[0], roots[2], roots[3])]
+        found = lineages.of_project(Project.objects.get(name="demo").pk).related()
+        assert found.tree.roots == [roots[3].id, roots[2].id, roots[0].id]
+        assert len(found.nodes) == 6
+        assert found.before(found.nodes[forks[0].id].created).tree.roots == [
+            root.id for root in reversed(roots) if root != roots[1]
+        ]
+        assert found.only({roots[2].id, forks[0].id}).tree.roots == [roots[2].id, forks[0].id]
+
     def test_are_cut_from_what_is_in_other_projects(self, the_store):
         root = a_session(the_store, "one", "two", project="other")
         fork = the_store.fork_at(root.id, 1, "demo")
@@ -146,6 +159,22 @@ class TheTreesOfAProject:
         assert (lineages.of_project(project).tree.roots, lineages.of_project(project).is_cut) == (ids[:0:-1], True)
         ids.append(a_session(the_store, "one").id)
         assert lineages.of_project(project).tree.roots == ids[:1:-1]
+
+
+@pytest.mark.parametrize("shape", trees.SHAPES)
+@pytest.mark.parametrize("count", [10, 1_000, 10_000])
+def test_a_tree_of_any_size_and_shape_is_read_and_laid_out_whole(the_store, count, shape):
+    parents = trees.a_tree(count, shape)
+    first, *_, last = parents
+    found = lineages.of(last)
+    assert found.tree.parents == parents
+    assert found.tree.roots == [first]
+    rows = found.layout(last, without_runs=True)
+    assert sorted(row.id for row in rows) == sorted(parents)
+    assert max(row.lane for row in rows) <= math.log2(count)
+    assert sum(row.hidden if row.run else 1 for row in found.layout(last)) == count
+    fork = the_store.fork_at(last, 0)
+    assert lineages.of(first).tree.parents == parents | {fork.id: last}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -152,6 +152,43 @@ class Lineage(Schema):
     sessions: list[Relative] = Field(description="Each after its parent.")
 
 
+class Compared(Schema):
+    id: UUID
+    title: str
+    project: str
+    message_count: int
+    own_messages: int = Field(description="Behind the last common message.")
+    own_turns: int
+    output_tokens: int | None = Field(description="As far as the messages tell; null where none does.")
+    tool_calls: int
+    errors: int
+    files: list[str] = Field(description="That its tools named.")
+    first: datetime | None
+    last: datetime | None
+
+
+class ComparedMessage(Schema):
+    position: int
+    role: str
+    text: str
+    cut: bool = Field(description="Whether there is more of it.")
+
+
+class ComparedTurn(Schema):
+    number: int = Field(description="Counted from 1, from the beginning of the session.")
+    rows: list[list[ComparedMessage | None]] = Field(description="A message of each side, or null where it has none.")
+    more: int = Field(description="Messages of the turn that are left out.")
+
+
+class Comparison(Schema):
+    shared: int = Field(description="Leading messages that both have; the next ones are their own.")
+    shared_turns: int
+    sessions: list[Compared] = Field(description="The two, in the order of the address.")
+    counted: int = Field(description="Own messages of each whose tokens, calls, errors and files are counted at most.")
+    turns: list[ComparedTurn]
+    next: int | None = Field(description="The `start` of the turns that follow; null after the last.")
+
+
 class Project(Schema):
     name: str
     sessions: int

@@ -56,8 +56,10 @@ def end_browsers(request: HttpRequest) -> HttpResponse:
         audit.append("ended", "browser", "all others")
     elif "id" in request.POST:
         user_sessions.end(_user(request).pk, request.POST["id"])
+        audit.append("ended", "browser", "one of their own")
     else:
         user_sessions.end_all(_user(request).pk, but=request.session.session_key)
+        audit.append("ended", "browser", "all others")
     messages.success(request, "Ended")
     return redirect("web:settings")
 

@@ -14,8 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from sessions_app import cleanup
 from sessions_app.errors import InvalidPolicy, InvalidQuery
 from sessions_app.models import Session
-from sessions_app.web.formats import deed_text
-from sessions_app.web.journal import told
+from sessions_app.web.journal import text_of, told
 from sessions_app.web.settings_context import check_admin
 
 LATEST = 10  # entries of the journal
@@ -39,7 +38,7 @@ def run(request: HttpRequest) -> HttpResponse:
     except InvalidPolicy as error:
         return _page(request, status=422, error=str(error))
     undo = f"entry:{entry.number}" if entry.done and entry.action != "purge" else ""
-    messages.success(request, deed_text(entry.action, entry.done), extra_tags=undo)
+    messages.success(request, text_of(entry), extra_tags=undo)
     return redirect("web:cleanup")
 
 

@@ -72,25 +72,32 @@ class Turn:
     ended: str  # the letters of the sessions that have no such turn
 
 
+@dataclass(slots=True)
+class Comparison:
+    sides: list[Side]
+    shared: int  # leading messages that all have
+    shared_turns: int
+    total: int  # turns behind those, of the one that has most
+    start: int  # the first of these that is drawn
+    turns: list[Turn]
+
+
 @require_safe
 @missing_is_404
 def compare(request: HttpRequest, id: UUID, other: UUID, third: UUID | None = None, fourth: UUID | None = None) -> HttpResponse:  # fmt: skip
     ids = [each for each in (id, other, third, fourth) if each]
     sessions = [_live(each) for each in ids]
-    shared = min(shared_by(sessions[0], each) for each in sessions[1:])
-    sides = [_side(letter, each, ids, shared) for letter, each in zip(LETTERS, sessions, strict=False)]
-    total = max(1 if any(side.figures.messages for side in sides) else 0, *(len(side.prompts) for side in sides))
-    start = min(_number(request, "turn") or 0, max(total - 1, 0))
-    before = len([position for position in store.prompt_positions(id) if position < shared])
+    found = compared(sessions, _number(request, "turn") or 0)
+    sides, start, total, before = found.sides, found.start, found.total, found.shared_turns
     files = _shared_files(sides)
     context = {
         "sides": sides,
         "better": lowest([(side.letter, side.figures) for side in sides]),
         "touched": [(side, [(name, name in files) for name in sorted(side.figures.files)]) for side in sides],
-        "shared": shared,
+        "shared": found.shared,
         "shared_turns": before,
-        "unfolded": _unfolded(request, sessions[0], shared),
-        "turns": [_turn(sides, number, before) for number in range(start, min(start + TURNS, total))],
+        "unfolded": _unfolded(request, sessions[0], found.shared),
+        "turns": found.turns,
         "total": total,
         "first": before + start + 1,
         "last": before + min(start + TURNS, total),
@@ -131,6 +138,18 @@ def keep(request: HttpRequest, id: UUID, other: UUID, third: UUID | None = None,
         undo = f"{reverse('web:keep', args=ids)}?entry={entry.number}"
         messages.success(request, f"Archived {named}", extra_tags=undo)
     return redirect("web:compare", *ids)
+
+
+def compared(sessions: Sequence[Session], start: int) -> Comparison:
+    """Two to four live sessions, with the turns from `start` on, counted from the last common message."""
+    ids = [each.pk for each in sessions]
+    shared = min(shared_by(sessions[0], each) for each in sessions[1:])
+    sides = [_side(letter, each, ids, shared) for letter, each in zip(LETTERS, sessions, strict=False)]
+    total = max(1 if any(side.figures.messages for side in sides) else 0, *(len(side.prompts) for side in sides))
+    start = min(start, max(total - 1, 0))
+    before = len([position for position in store.prompt_positions(ids[0]) if position < shared])
+    turns = [_turn(sides, number, before) for number in range(start, min(start + TURNS, total))]
+    return Comparison(sides, shared, before, total, start, turns)
 
 
 def shared_by(first: Session, second: Session) -> int:

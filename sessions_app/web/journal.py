@@ -14,7 +14,7 @@ from sessions_app import cleanup
 from sessions_app.cleanup import Entry
 from sessions_app.errors import JournalEntryNotFound
 from sessions_app.web.context import address, wants_fragment
-from sessions_app.web.formats import deed_text
+from sessions_app.web.formats import deed_text, packed_text
 from sessions_app.web.settings_context import actor_of
 
 PAGE_LENGTH = 50  # entries
@@ -50,7 +50,13 @@ def undo(request: HttpRequest) -> HttpResponse:
 
 def told(entries: list[Entry]) -> list[tuple[Entry, str]]:
     """Each with what it did, in words."""
-    return [(entry, deed_text(entry.action, entry.done, entry.value)) for entry in entries]
+    return [(entry, text_of(entry)) for entry in entries]
+
+
+def text_of(entry: Entry) -> str:
+    text = deed_text(entry.action, entry.done, entry.value)
+    packed = entry.action == "pack" and entry.value
+    return f"{text}: {packed_text(int(entry.value), entry.freed_bytes)}" if packed else text
 
 
 def _number(text: str) -> int | None:

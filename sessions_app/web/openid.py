@@ -28,7 +28,7 @@ def begin(request: HttpRequest) -> HttpResponse:
         return _nothing_here(request)
     address, origin = enter.own_address(request.POST.get("next", "")), sign_in.address_of(request)
     if wait := beginnings.wait(origin):
-        answer = sign_in.page(request, 429, address, f"Too many tries; wait {wait:.0f} seconds.")
+        answer = sign_in.page(request, 429, address, openid_error=f"Too many tries; wait {wait:.0f} seconds.")
         answer["Retry-After"] = f"{wait:.0f}"
         return answer
     beginnings.count(origin)
@@ -55,7 +55,7 @@ def refused(request: HttpRequest, status: int, sentence: str, *, noted: bool) ->
     """The page to sign in at. Noted is what a stranger could not do as often as they like."""
     if noted:
         audit.append("failed to sign in", "address", sign_in.address_of(request))
-    return sign_in.page(request, status, "/", sentence)
+    return sign_in.page(request, status, "/", openid_error=sentence)
 
 
 def did_not_work(by: OpenID) -> str:

@@ -24,8 +24,8 @@ def sign_in(request: HttpRequest, address: str) -> HttpResponse:
     return page(request, 200, address)
 
 
-def page(request: HttpRequest, status: int, address: str, error: str = "") -> HttpResponse:
-    context = {"next": address, "error": error, "by": identities.provider()}
+def page(request: HttpRequest, status: int, address: str, error: str = "", openid_error: str = "") -> HttpResponse:
+    context = {"next": address, "error": error, "openid_error": openid_error, "by": identities.provider()}
     return render(request, "enter/sign_in.html", context, status=status)
 
 

@@ -201,12 +201,21 @@ def _head_context(shown_session: Session, context: dict[str, Any], target: int |
         "forks": children.without_subagents()[:CHILDREN],
         "subagents": subagents[:CHILDREN],
         "subagent_count": subagents.count(),
+        "root": _root(shown_session),
         "place_of_title": "head",
         "kinds": KINDS,
         "formats": FORMATS,
         "resume": _resume_command(shown_session),
         "account": ledger.accounts([shown_session.pk])[shown_session.pk] if shown_session.parent_id else None,
     }
+
+
+def _root(shown_session: Session) -> Session | None:
+    """The first session of its lineage, where that is neither itself nor its parent, which the head names anyway."""
+    if shown_session.parent is None or shown_session.parent.parent_id is None:
+        return None
+    root = Session.objects.visible().roots_of([shown_session.pk])[shown_session.pk]
+    return Session.objects.visible().filter(pk=root).first() if root != shown_session.parent_id else None
 
 
 def _resume_command(shown_session: Session) -> str:

@@ -8,6 +8,7 @@ from sessions_app.web import (
     api_docs,
     cleanup,
     compare,
+    compare_choice,
     enter,
     health,
     hygiene,
@@ -15,6 +16,7 @@ from sessions_app.web import (
     journal,
     labels,
     ledger,
+    lineage,
     lists,
     openid,
     people,
@@ -23,6 +25,7 @@ from sessions_app.web import (
     selection,
     settings_pages,
     sign_in,
+    space,
     trash,
 )
 from sessions_app.web.converters import ProjectName
@@ -34,6 +37,7 @@ register_converter(ProjectName, "project")
 urlpatterns = [
     path("", lists.home, name="home"),
     path("projects/", projects.projects, name="projects"),
+    path("projects/<project:name>/lineage/", lineage.of_project, name="project-lineage"),
     path("projects/<project:name>/", projects.project, name="project"),
     path("search/", search.search, name="search"),
     path("hygiene/", hygiene.page, name="hygiene"),
@@ -43,6 +47,7 @@ urlpatterns = [
     path("cleanup/run/", cleanup.run, name="cleanup-run"),
     path("journal/", journal.journal, name="journal"),
     path("selection/", selection.selection, name="selection"),
+    path("space/", space.space, name="space"),
     path("undo/", journal.undo, name="undo"),
     path("import/", imports.page, name="import"),
     path("import/cancel/", imports.cancel, name="import-cancel"),
@@ -69,6 +74,7 @@ urlpatterns = [
     path("sessions/<uuid:id>/delete/", actions.delete, name="delete"),
     path("sessions/<uuid:id>/restore/", actions.restore, name="restore"),
     path("sessions/<uuid:id>/purge/", actions.purge, name="purge"),
+    path("compare/", compare_choice.chosen, name="compare-chosen"),
     path("compare/<uuid:id>/<uuid:other>/", compare.compare, name="compare"),
     path("compare/<uuid:id>/<uuid:other>/keep/", compare.keep, name="keep"),
     path("compare/<uuid:id>/<uuid:other>/<uuid:third>/", compare.compare, name="compare"),

@@ -107,7 +107,7 @@ def _check_session(session: Session, recorded: dict[tuple[int, int], int]) -> se
         keys += [(piece.strand_id, position) for position in range(piece.start, stop)]
     assert len(keys) == session.message_count
     rows = {(row.strand_id, row.position): row for row in Message.objects.filter(strand__in={key[0] for key in keys})}
-    bytes_shown = [rows[key].body.encode() for key in keys]
+    bytes_shown = [bodies.plain(rows[key].body).encode() for key in keys]
     digests = bodies.chain(b"", bytes_shown)
     assert [bytes(rows[key].digest) for key in keys] == digests
     assert bytes(session.tail_digest) == (digests[-1] if digests else b"")

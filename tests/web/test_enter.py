@@ -266,6 +266,7 @@ class TheCookie:
 
     def test_ends_for_all_by_one_command(self, visitor):
         assert browsers.revoke_all() == 1
+        assert AuditEntry.objects.get(verb="ended").kind == "browser"
         assert visitor.get("/").status_code == 401
 
     def test_ends_with_the_secret_key(self, visitor):

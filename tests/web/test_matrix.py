@@ -89,6 +89,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "cleanup/run/": (Ask("/cleanup/run/", "post", takes="all"),),
     "journal/": lists("/journal/"),
     "selection/": (writes("/selection/", id="{id}", do="trash", list="/"),),
+    "space/": (Ask("/space/", takes="all"), Ask("/space/", "post", takes="all")),
     "undo/": (Ask("/undo/", "post", takes="anybody"),),
     "import/": (Ask("/import/", takes="all"), Ask("/import/", "post", takes="all")),
     "import/cancel/": (Ask("/import/cancel/", "post", takes="all"),),
@@ -136,6 +137,11 @@ TABLE: dict[str, tuple[Ask, ...]] = {
         Ask("/sessions/{id}/parent/", takes="all"),
         Ask("/sessions/{id}/parent/", "post", (("root", "1"),), takes="all"),
     ),
+    "projects/<project:name>/lineage/": reads(
+        "/projects/{project}/lineage/", "/projects/{project}/lineage/?as=text&alone=1&q={word}"
+    ),
+    "compare/": (Ask("/compare/", takes="anybody"),),
+    "sessions/<uuid:id>/forks/": (writes("/sessions/{id}/forks/", position="1", count="2"),),
     "sessions/<uuid:id>/ledger/": reads("/sessions/{id}/ledger/"),
     "hygiene/": (
         *lists("/hygiene/"),
@@ -199,6 +205,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "api/v1/sessions/<uuidstr:id>/transcript": reads("/api/v1/sessions/{id}/transcript"),
     "api/v1/sessions/<uuidstr:id>/lineage": reads("/api/v1/sessions/{id}/lineage"),
     "api/v1/sessions/<uuidstr:id>/ledger": reads("/api/v1/sessions/{id}/ledger"),
+    "api/v1/sessions/<uuidstr:id>/compare/<uuidstr:other>": reads("/api/v1/sessions/{id}/compare/{twin}"),
     "api/v1/export": reads(
         "/api/v1/export?session={id}",
         "/api/v1/export?session={id}&lineage=true&format=markdown",

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sessions_app import lineages
 from sessions_app.models import Session
-from sessions_app.web.lineage import text_of
+from sessions_app.web.lineage_text import text_of
 
 
 class Command(BaseCommand):

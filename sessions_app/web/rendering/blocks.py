@@ -92,7 +92,8 @@ class Item:
     label: str = ""
     is_target: bool = False
     day: datetime | None = None  # set where another day begins
-    forks: list[Any] = field(default_factory=list)  # sessions that leave after this item
+    forks: list[Any] = field(default_factory=list)  # sessions that leave after this item, the first of them
+    fork_count: int = 0
     ends_shared: bool = False  # the last of what a fork shares with its parent
     template: str = "transcript/_item.html"
 
@@ -123,6 +124,7 @@ class Group:
     template: str = "transcript/_group.html"
     day: datetime | None = None
     forks: list[Any] = field(default_factory=list)
+    fork_count: int = 0
     ends_shared: bool = False
 
     @property

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import DatabaseError
 
-from sessions_app import bodies, change_log, search_index
+from sessions_app import bodies, change_log, search_index, token_rows
 from sessions_app.databases import connection
 from sessions_app.projection import project
 from sessions_app.search_rebuild import by_strand
@@ -39,6 +39,7 @@ def problems(progress: Progress | None = None) -> Iterator[str]:
         yield from _readable("its log of changes", change_problems())
         yield from _readable("its sessions", _session_problems())
         yield from _readable("its strands", _strand_problems(progress))
+        yield from _readable("its tokens", _token_problems())
         yield from _readable("its search index", index_problems(progress))
 
 
@@ -67,6 +68,21 @@ def _readable(what: str, found: Iterator[str]) -> Iterator[str]:
         yield from found
     except (DatabaseError, ValueError, TypeError, OverflowError) as error:
         yield f"The database cannot be read ({what}): {error}."
+
+
+def shown_strands() -> list[tuple[int, Any]]:
+    """Each strand, and the key of a session that shows it; strands by their start."""
+    return _fetch(
+        "SELECT strand.id, MIN(CAST(piece.session_id AS VARCHAR(36))) FROM forklore_strand strand"
+        " JOIN forklore_piece piece ON piece.strand_id = strand.id"
+        " GROUP BY strand.id, strand.start ORDER BY strand.start, strand.id"
+    )
+
+
+def _token_problems() -> Iterator[str]:
+    for strand, session in shown_strands():
+        if token_rows.is_wrong(session, strand):
+            yield f"The tokens of strand {strand} are not counted as its messages record them."
 
 
 def _broken_rule(statement: str, sentence: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import DatabaseError
 
-from sessions_app import bodies, change_log, figures, search_index, search_rebuild, store_check
+from sessions_app import bodies, change_log, figures, search_index, search_rebuild, store_check, token_rows
 from sessions_app.databases import connection, current, execute
 from sessions_app.projection import prompt_text
 from sessions_app.session_rows import writing
@@ -36,6 +36,8 @@ def repair(progress: Progress | None = None) -> Iterator[str]:
             yield from _tried(_mend_strand, strand)
         if progress and not done % BATCH:
             progress(done, len(strands))
+    for strand, session in store_check.shown_strands():
+        yield from _tried(_mend_tokens, strand, session)
     for session in _sessions():
         yield from _tried(_mend_end, session)
     yield from _mend_search(progress)
@@ -51,6 +53,12 @@ def _tried(mend: Callable[..., Iterator[str]], *arguments: Any) -> Iterator[str]
         yield f"Not mended: {error}."
     else:
         yield from done
+
+
+def _mend_tokens(strand: int, session: Key) -> Iterator[str]:
+    if token_rows.is_wrong(session, strand):
+        token_rows.rebuild(session, strand)
+        yield f"Counted the tokens of strand {strand}."
 
 
 # What stands beside the sessions

@@ -7,18 +7,20 @@ figure. What a message counts follows from it and from those before, whoever sho
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from uuid import UUID
 
+from sessions_app import bodies
 from sessions_app.databases import connection, execute
-from sessions_app.projection import Projection
+from sessions_app.projection import Projection, project
 
 _LAST = (
     "SELECT total, of_response, response FROM forklore_tokentotal WHERE strand_id = %s AND position < %s"
     " ORDER BY position DESC LIMIT 1"
 )
+BATCH = 500  # messages read at once
 _MOST = 2**63 - 1  # what both databases keep
 
 
@@ -62,6 +64,22 @@ def add_copied(strand: int, of: int, start: int, stop: int) -> None:
     _insert([[strand, at, before + total, of_response, response] for at, total, of_response, response in rows])
 
 
+def is_wrong(session: UUID | str, strand: int) -> bool:
+    """Whether the totals of a strand, which that session shows, are not those of its messages."""
+    kept = execute(
+        "SELECT strand_id, position, total, of_response, response FROM forklore_tokentotal"
+        " WHERE strand_id = %s ORDER BY position",
+        [strand],
+    ).fetchall()
+    return [list(row) for row in kept] != list(_counted(session, strand))
+
+
+def rebuild(session: UUID | str, strand: int) -> None:
+    rows = list(_counted(session, strand))
+    drop(strand, 0)
+    _insert(rows)
+
+
 def drop(strand: int, start: int) -> None:
     execute("DELETE FROM forklore_tokentotal WHERE strand_id = %s AND position >= %s", [strand, start])
 
@@ -77,13 +95,30 @@ def drop_whole(strands: Sequence[int]) -> None:
 def _before(session: UUID | str, strand: int) -> Counted:
     """What a session says of its last response in the strands before this one."""
     pieces = execute(
-        "SELECT strand_id, stop FROM forklore_piece WHERE session_id = %s AND strand_id <> %s ORDER BY start DESC",
+        "SELECT strand_id, stop FROM forklore_piece WHERE session_id = %s AND start < (SELECT start"
+        " FROM forklore_strand WHERE id = %s) ORDER BY start DESC",
         [session, strand],
     ).fetchall()
     for of, stop in pieces:
         if found := execute(_LAST, [of, stop]).fetchone():
             return Counted(0, found[1], found[2])
     return Counted()
+
+
+def _counted(session: UUID | str, strand: int) -> Iterator[list]:
+    """The rows as they should be, out of the bodies that speak of tokens."""
+    last, position = _before(session, strand), -1
+    while found := execute(
+        "SELECT position, body FROM forklore_message WHERE strand_id = %s AND position > %s AND body LIKE %s"
+        " ORDER BY position LIMIT %s",
+        [strand, position, "%tokens%", BATCH],
+    ).fetchall():
+        for at, body in found:
+            seen = project(bodies.decode(body))
+            if seen.output_tokens is not None:
+                last = last.with_one(seen)
+                yield [strand, at, last.total, last.of_response, last.response]
+        position = found[-1][0]
 
 
 def _number(response: str) -> int | None:

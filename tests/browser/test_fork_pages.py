@@ -1,16 +1,21 @@
 """The pages about forks besides the lineage: figures, hygiene, the parent, where to fork to, four sessions compared."""
 
 import os
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import expect
 
+from sessions_app import store
 from tests.browser import accessibility
 from tests.builders import a_message, a_session
 
 
 @pytest.fixture
-def forks(site):
+def forks(site, monkeypatch):
+    """Written a month ago, so that nothing runs any more."""
+    now = store.now
+    monkeypatch.setattr(store, "now", lambda: now() - timedelta(days=30))
     root = a_session(site.store, "Mend the cart", "done", "Now the horse", "done too", project="/code/shop")
     found = [site.store.fork_at(root.id, 2) for _ in range(4)]
     for fork, place in zip(found, ("the store", "the agent loop", "a queue", "the client"), strict=True):
@@ -25,17 +30,6 @@ def forks(site):
     return [fork.id for fork in found]
 
 
-@pytest.fixture
-def later(monkeypatch):
-    """Nothing runs any more."""
-    from datetime import timedelta
-
-    from sessions_app import store
-
-    now = store.now
-    monkeypatch.setattr(store, "now", lambda: now() + timedelta(days=30))
-
-
 PAGES = {
     "hygiene": ("/hygiene/", "Fork hygiene"),
     "ledger": ("/sessions/{0}/ledger/", "Figures"),
@@ -48,7 +42,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_clean_in_every_width_and_scheme(any_page, forks, later, name):
+def test_a_page_is_clean_in_every_width_and_scheme(any_page, forks, name):
     path, heading = PAGES[name]
     any_page.goto(path.format(*forks))
     expect(any_page.get_by_role("heading", name=heading).first).to_be_visible()
@@ -60,7 +54,7 @@ def test_a_page_is_clean_in_every_width_and_scheme(any_page, forks, later, name)
 
 
 class Hygiene:
-    def test_moves_what_is_ticked_and_undoes_it(self, page, forks, later):
+    def test_moves_what_is_ticked_and_undoes_it(self, page, forks):
         page.goto("/hygiene/")
         section = page.get_by_role("region", name="Duplicates")
         section.get_by_role("button", name="Move those ticked to the trash").click()

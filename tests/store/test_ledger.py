@@ -1,16 +1,18 @@
 """The ledger: own, inherited and family figures, by which no message is counted twice."""
 
+import importlib
 import json
 import os
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from sessions_app import ledger, piece_table
+from sessions_app import databases, ledger, piece_table, store_check, store_repair
 from sessions_app.actors import acting, the_owner
 from sessions_app.ledger import Account, Amount
-from sessions_app.models import Project, Session
+from sessions_app.models import Project, Session, TokenTotal
 from tests.builders import a_message, a_session
 
 from . import storage
@@ -121,10 +123,43 @@ class Tokens:
         assert (account.inherited.tokens, account.own.tokens) == (7, 101)
         assert ledger.family(a.id).tokens == 7 + 9 + 101
 
+    def test_are_counted_again_for_what_was_written_before_they_were(self, the_store):
+        _with_tokens(the_store)
+        before = storage.content()
+        TokenTotal.objects.all().delete()
+        migration = importlib.import_module("sessions_app.migrations.0012_token_totals")
+
+        migration.count(None, SimpleNamespace(connection=databases.connection()))
+
+        assert storage.content() == before
+
+    def test_are_looked_at_by_check_store_and_mended(self, the_store):
+        strand = _with_tokens(the_store)
+        before = storage.content()["forklore_tokentotal"]
+        TokenTotal.objects.filter(strand=strand).update(total=1)
+        assert list(store_check.problems()) == [
+            f"The tokens of strand {strand} are not counted as its messages record them."
+        ]
+
+        assert f"Counted the tokens of strand {strand}." in list(store_repair.repair())
+
+        assert storage.content()["forklore_tokentotal"] == before
+        assert list(store_check.problems()) == []
+
     def test_that_no_database_could_add_up_do_not_keep_a_message_out(self, the_store):
         session = the_store.create("demo", [answer(2**53 - 1) for _ in range(1100)])
 
         assert the_store.get(session.id).message_count == 1100
+
+
+def _with_tokens(store):
+    """Forks that go on with a response of their parent; the strand of the last one."""
+    a = store.create("demo", [a_message(), answer(7, "r1"), answer(9, "r1"), a_message("no tokens here")])
+    b = store.fork_at(a.id, 2)
+    store.append(b.id, [answer(8, "r1"), a_message("go on"), answer(4)])
+    c = store.fork_at(b.id, 4)
+    store.append(c.id, [answer(2), answer(20, "r2"), answer(21, "r2")])
+    return Session.objects.get(pk=c.id).strand_id
 
 
 class Program:

@@ -101,6 +101,10 @@ class DatabaseTooNew(StoreError):
     """The database was written by a newer Forklore than this one."""
 
 
+class InvalidRedaction(StoreError):
+    """There is nothing to take out of a session, or the text that is to go is too short."""
+
+
 class BackupFailed(StoreError):
     """A backup could not be written, or what was to be restored is no whole one."""
 

@@ -27,6 +27,7 @@ WRITERS |= {
     "write_keys.py",
     "journal.py",
     "cleanup_rows.py",
+    "redaction_rows.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.
 WRITERS |= {"access/browsers.py", "access/codes.py", "access/tokens.py"}

@@ -124,6 +124,10 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/find/": reads("/sessions/{id}/find/?q={word}"),
     "sessions/<uuid:id>/m/<int:position>/": reads("/sessions/{id}/m/0/"),
     "sessions/<uuid:id>/m/<int:position>/raw/": reads("/sessions/{id}/m/0/raw/"),
+    "sessions/<uuid:id>/m/<int:position>/redact/": (
+        *reads("/sessions/{id}/m/0/redact/"),
+        writes("/sessions/{id}/m/0/redact/", Role.MAINTAINER, confirm="1", text="{word}"),
+    ),
     "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
     "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),

@@ -6,6 +6,10 @@ FORKLORE_MODE   local (default): for the owner of this machine's data directory;
 FORKLORE_PROXY  1: a proxy that speaks https is in front, sets X-Forwarded-Proto and -For, and lets nobody else set them
 FORKLORE_HOSTS  hosts to answer to besides the loopback ones, with a port or without, separated by commas
 FORKLORE_BODY_LIMIT  bytes that one request may send (default: 64 MiB)
+FORKLORE_SESSION_BYTES, FORKLORE_SESSION_MESSAGES    what one session may hold (default: 8 GiB, 5,000,000)
+FORKLORE_PROJECT_BYTES, FORKLORE_PROJECT_SESSIONS    what one project may hold (default: 0, any number)
+FORKLORE_REQUESTS, FORKLORE_SENT    requests and bytes of them that one person or token of a team may send in a minute
+                                    (default: 3,000 and 1 GiB; 0: any number)
 FORKLORE_DEBUG  1 shows tracebacks in the browser
 """
 
@@ -142,4 +146,10 @@ FORKLORE_BODY_LIMIT = int(os.environ.get("FORKLORE_BODY_LIMIT") or 64 * 1024 * 1
 DATA_UPLOAD_MAX_MEMORY_SIZE = FORKLORE_BODY_LIMIT
 
 FORKLORE_MESSAGE_LIMIT = 64 * 1024 * 1024  # bytes of one message as JSON
+FORKLORE_SESSION_BYTES = int(os.environ.get("FORKLORE_SESSION_BYTES") or 8 * 1024**3)
+FORKLORE_SESSION_MESSAGES = int(os.environ.get("FORKLORE_SESSION_MESSAGES") or 5_000_000)
+FORKLORE_PROJECT_BYTES = int(os.environ.get("FORKLORE_PROJECT_BYTES") or 0)
+FORKLORE_PROJECT_SESSIONS = int(os.environ.get("FORKLORE_PROJECT_SESSIONS") or 0)
+FORKLORE_REQUESTS = int(os.environ.get("FORKLORE_REQUESTS") or 3000)
+FORKLORE_SENT = int(os.environ.get("FORKLORE_SENT") or 1024**3)  # bytes
 FORKLORE_TRASH_DAYS = 30

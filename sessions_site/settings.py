@@ -17,6 +17,7 @@ import os
 import re
 from pathlib import Path
 
+from sessions_site import logs
 from sessions_site.configuration import data_directory, database_from_url, host_names, known_only_here, secret_key
 from sessions_site.sqlite import prefer_newer_sqlite
 
@@ -141,6 +142,8 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W003",  # CsrfOfCookies is Django's own, by another name
     *("security.W005", "security.W021"),  # HSTS is not for this server to promise for other hosts of the domain
 ]
+
+LOGGING = logs.settings(debug=DEBUG)
 
 FORKLORE_BODY_LIMIT = int(os.environ.get("FORKLORE_BODY_LIMIT") or 64 * 1024 * 1024)  # bytes
 DATA_UPLOAD_MAX_MEMORY_SIZE = FORKLORE_BODY_LIMIT

@@ -78,19 +78,20 @@ def kinds(value: Any) -> dict[str, str]:
     return found
 
 
-def holds_any(value: Any) -> bool:
-    return next(_all_of(value), None) is not None
+def holds_any(value: Any, most: int | None = None) -> bool:
+    """Whether there is a secret in it; of each string the first `most` characters are looked at."""
+    return next(_all_of(value, most), None) is not None
 
 
 # Helpers, in the order in which they are called
 
 
-def _all_of(value: Any) -> Iterator[tuple[str, str]]:
+def _all_of(value: Any, most: int | None = None) -> Iterator[tuple[str, str]]:
     stack = [("", value)]
     while stack:
         key, value = stack.pop()
         if isinstance(value, str):
-            found = find(value)
+            found = find(value if most is None else value[:most])
             yield from ((value[secret.start : secret.stop], secret.kind) for secret in found)
             if not found and _is_named(key, value):
                 yield value, "value"

@@ -8,6 +8,7 @@ from django.core.management import BaseCommand, CommandError
 
 from sessions_app import redaction, redaction_rows, store
 from sessions_app.errors import StoreError
+from sessions_app.web.rendering.text import visible
 
 
 class Command(BaseCommand):
@@ -45,7 +46,7 @@ class Command(BaseCommand):
         start, stop = (0, None) if position is None else (position, position + 1)
         for at, message in enumerate(store.get_messages(session, start, stop), start):
             for each in redaction.preview(message):
-                self.stdout.write(f"#{at}: {each.kind}{f' {each.begins}…' if each.begins else ''}")
+                self.stdout.write(f"#{at}: {each.kind}{f' {visible(each.begins)}…' if each.begins else ''}")
         self.stdout.write("Nothing was changed; --yes takes it out for good.")
 
     def _tell(self, done: redaction.Redaction) -> None:

@@ -21,6 +21,7 @@ from sessions_app.web.rendering.text import cut, one_line, visible
 Role = Literal["person", "agent", "system", "tool", "quiet"]
 FEWEST_TOKENS = 20  # Claude Code records fewer where it wrote the line while the answer was still streaming in
 SUMMARY_LENGTH = 90  # characters of a folded thought or notice
+LOOKED_AT = 1_000_000  # characters of each string in which secrets are looked for
 DETAILS = "toolUseResult"  # where Claude Code keeps what it knows of a result beside its text
 
 
@@ -156,9 +157,11 @@ class Drawing:
         )
 
     def _holds_secret(self, one: Entry) -> bool:
-        """In itself, or in the results that are shown in its cards."""
+        """In itself, or in the results that are shown in its cards; not looked for once the page's time is spent."""
+        if self.budget.is_spent:
+            return False
         answers = [self.results[place][0] for place in self.results if place[0] == one.position]
-        return any(secret_rules.holds_any(dict(each.message)) for each in [one, *answers])
+        return any(secret_rules.holds_any(dict(each.message), LOOKED_AT) for each in [one, *answers])
 
     def _block(self, one: Entry, number: int) -> Block | None:
         part = one.seen.parts[number]

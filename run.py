@@ -9,7 +9,7 @@ python3 run.py token create NAME   make a token for an agent or a script; also l
 python3 run.py create_admin NAME   make the first admin of a team (FORKLORE_MODE=team)
 python3 run.py test [ARGUMENTS]    run all tests; the arguments are pytest's
 python3 run.py lint [--fix]        check style, templates, types, imports and migrations
-python3 run.py benchmark NAME      measure: store, search, access, agents, pages, live
+python3 run.py benchmark NAME      measure: store, search, access, agents, pages, live, lineage
 python3 run.py screenshots [PATH]  take the pictures of docs/screenshots anew
 python3 run.py lock                write requirements/*.txt anew from pyproject.toml (needs uv)
 python3 run.py NAME [ARGUMENTS]    run a management command; `help` lists them
@@ -56,7 +56,12 @@ def main(arguments):
     elif command == "mcp":
         replace_by(python_with("mcp"), CHECKOUT / "manage.py", command, *rest)
     else:
-        replace_by(python_with("base"), CHECKOUT / "manage.py", command, *rest)
+        replace_by(
+            python_with("oidc" if os.environ.get("FORKLORE_OIDC_ISSUER") else "base"),
+            CHECKOUT / "manage.py",
+            command,
+            *rest,
+        )
 
 
 # ---- The commands
@@ -124,7 +129,14 @@ def lock():
         "--no-header",
         "--quiet",
     ]
-    for name, chosen in {"base": [], "mcp": ["--extra=mcp"], "test": ["--group=test"], "peers": PEERS}.items():
+    sets = {
+        "base": [],
+        "mcp": ["--extra=mcp"],
+        "oidc": ["--extra=oidc"],
+        "test": ["--group=test", "--extra=oidc"],
+        "peers": PEERS,
+    }
+    for name, chosen in sets.items():
         command = [uv, "pip", "compile", "pyproject.toml", *chosen, *fixed, *sys.argv[2:]]
         subprocess.run([*command, f"--output-file=requirements/{name}.txt"], cwd=CHECKOUT, check=True)
 

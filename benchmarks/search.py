@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 from benchmarks.measuring import database, quantiles, size
@@ -27,10 +28,12 @@ from benchmarks.texts import ADVERSARIAL, Texts, queries
 from sessions_app import databases, piece_table, search, search_index, session_rows, store
 from sessions_app.databases import connection
 from sessions_app.folding import document
+from sessions_app.grouped_writes import grouped
 from sessions_app.projection import search_texts
 from sessions_app.search_index import BATCH, CREATE_SQLITE
 
 LIMIT = 20  # hits
+AT_ONCE = 100  # sessions that are made of texts before they are written
 SAMPLE = 100_000  # messages by which building is compared with the bare database
 INDEX_TABLES = ("forklore_search", "forklore_searchdocument", "forklore_searchtitle", "forklore_searchblock")
 
@@ -88,31 +91,41 @@ def _measure(kind: str, count: int, number: int, directory: Path) -> Figures:
 
 
 def _build(figures: Figures, count: int, files: Path, sample: list[tuple[str, ...]]) -> None:
-    """Fill the store, a file for each session, and a table of JSON columns; only the store's time is counted."""
+    """Fill the store as an import of small files does, a file for each session, and a table of JSON columns.
+
+    Only what the store takes is counted, without the forks' copies of what they share.
+    """
     texts, ids, taken, choose, text_bytes, written = Texts(), [], 0.0, random.Random(2), 0, 0
     files.mkdir()
     execute("CREATE TABLE peer_search (id INTEGER PRIMARY KEY, messages TEXT)")
-    for forked, messages in texts.sessions(count):
-        began = time.perf_counter()
-        if forked and ids:
-            id = store.fork_at(parent := choose.choice(ids), store.get_messages(parent).__len__() // 2).id
+    sessions = texts.sessions(count)
+    while some := list(islice(sessions, AT_ONCE)):
+        with grouped() as group:
+            for forked, messages in some:
+                began = time.perf_counter()
+                group.begin()
+                if forked and ids:
+                    id = store.fork_at(parent := choose.choice(ids), len(store.get_messages(parent)) // 2).id
+                    began = time.perf_counter()
+                    store.append(id, messages)
+                else:
+                    id = store.create("bench", messages).id
+                group.end_if_due()
+                taken += time.perf_counter() - began
+                ids.append(id)
             began = time.perf_counter()
-            store.append(id, messages)
-        else:
-            id = store.create("bench", messages).id
-        taken += time.perf_counter() - began
-        ids.append(id)
-        for message in messages:
-            found = search_texts(message)
-            text_bytes += sum(len(text.encode(errors="replace")) for text in found)
-            if len(sample) < SAMPLE:
-                sample.append(found)
-        written += len(messages)
+            group.end()
+            taken += time.perf_counter() - began
+        for at, (_, messages) in enumerate(some, len(ids) - len(some) + 1):
+            found = [search_texts(message) for message in messages]
+            text_bytes += sum(len(text.encode(errors="replace")) for each in found for text in each)
+            sample += found[: max(SAMPLE - len(sample), 0)]
+            written += len(messages)
+            lines = "".join(json.dumps(message, ensure_ascii=False) + "\n" for message in messages)
+            (files / f"{at:07}.jsonl").write_text(lines, errors="replace")
+            execute("INSERT INTO peer_search VALUES (%s, %s)", at, lines.replace("\0", " "))
         if written >= SAMPLE and "seconds of sample" not in figures:
-            figures["seconds of sample"] = taken
-        lines = "".join(json.dumps(message, ensure_ascii=False) + "\n" for message in messages)
-        (files / f"{len(ids):07}.jsonl").write_text(lines, errors="replace")
-        execute("INSERT INTO peer_search VALUES (%s, %s)", len(ids), lines.replace("\0", " "))
+            figures["seconds of sample"] = taken * SAMPLE / written
     began = time.perf_counter()
     store.tidy(count)
     figures.tell("tidied in", tidied := time.perf_counter() - began, "s")

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class SessionsConfig(AppConfig):
@@ -12,8 +12,9 @@ class SessionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sessions_app import search_rebuild  # its models are not there any earlier
+        from sessions_app import search_rebuild, space  # their models are not there any earlier
 
+        pre_migrate.connect(space.before_migrate, sender=self)
         # Django remakes tables in migrations, and knows nothing of what is not a model.
         post_migrate.connect(search_rebuild.after_migrate, sender=self)
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,6 +22,7 @@ from uuid import UUID
 from sessions_app import actors
 from sessions_app.actors import Actor
 from sessions_app.calls import NOT_OPEN, Calls
+from sessions_app.one_writer import Call, OneWriter
 from sessions_app.protocol import SessionStore
 from sessions_app.records import (
     Change,
@@ -44,6 +46,11 @@ CALLERS = 8  # threads, on PostgreSQL
 WAITING = 64  # calls handed over to threads at once; more wait with their callers
 CHANGES = 1000  # read at once, as in store.py
 PAUSE = 0.2  # seconds between two looks at what changed
+# What is left out takes long, or is more than one transaction.
+MAY_JOIN = frozenset(
+    "create fork fork_at update append truncate rename suggest_title pin unpin archive unarchive tag untag set_tags "
+    "delete restore open_named fork_named keep_detail".split()
+)
 
 
 def open_store(url: str | None = None, *, token: str | None = None) -> SessionStore:
@@ -67,6 +74,7 @@ class _Line:
 
     threads: ThreadPoolExecutor
     calls: Calls
+    one_writer: OneWriter | None = None
 
 
 class AsyncStore:
@@ -291,12 +299,29 @@ class AsyncStore:
         if line is None:
             raise RuntimeError(NOT_OPEN)
         await line.calls.begin()
-        run = partial(self._run, actors.current())
-        call = asyncio.get_running_loop().run_in_executor(line.threads, run, name, arguments, options)
+        run = partial(self._run, actors.current(), name, arguments, options)
+        call: asyncio.Future[Any]
+        if line.one_writer:
+            call = line.one_writer.put(Call(run, name in MAY_JOIN))
+        else:
+            call = asyncio.get_running_loop().run_in_executor(line.threads, run)
         call.add_done_callback(partial(_ended, line.calls))
         # A call that was handed over goes through to its end, even when its caller is cancelled: a write is never half
         # done, and the connection is left as the next call needs it.
         return await asyncio.shield(call)
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        from sessions_app import databases, session_rows
+
+        with databases.using(self._alias), session_rows.writing():
+            yield
+
+    def _is_lost(self, error: BaseException | None) -> bool:
+        """Whether the transaction around a call ended with it, or nobody knows."""
+        from django.db import Error, connections
+
+        return isinstance(error, Error) or connections[self._alias].needs_rollback
 
     def _run(self, actor: Actor | None, name: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
         from django.db.utils import InterfaceError, OperationalError
@@ -328,7 +353,8 @@ class AsyncStore:
             databases.close(self._alias)
         if one_writer:
             # SQLite lets one write at a time: one thread queues them in order, where several would wait by sleeping.
-            self._writers = self._threads(1, "write")
+            thread = self._threads(1, "write").threads
+            self._writers = _Line(thread, Calls(WAITING), OneWriter(thread, self._together, self._is_lost))
             self._readers = self._threads(READERS, "read")
         else:
             self._writers = self._readers = self._threads(CALLERS, "call")

@@ -32,6 +32,7 @@ _COLUMNS = "session_id, project_id, kind"
 _NEXT = f"((pg_current_xact_id()::text::bigint << {IN_TRANSACTION}) | (nextval('forklore_change_number_seq') & %s))"
 _MASK = (1 << IN_TRANSACTION) - 1
 _HORIZON = f"SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << {IN_TRANSACTION}) - 1"
+_FOLLOWING = f"SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint << {IN_TRANSACTION}"
 _SINCE = (
     "SELECT change.number, change.session_id, project.name, change.kind FROM forklore_change change"  # noqa: S608
     " JOIN forklore_project project ON project.id = change.project_id"
@@ -57,6 +58,27 @@ def newest() -> int:
     # Of the table itself it would be the last one kept, and none of it need be.
     found = execute("SELECT seq FROM sqlite_sequence WHERE name = 'forklore_change'").fetchone()
     return found[0] if found else 0
+
+
+def following() -> int:
+    """The least number that the next change can get."""
+    if connection().vendor == "postgresql":
+        return execute(_FOLLOWING).fetchone()[0]
+    return newest() + 1
+
+
+def renumber() -> None:
+    """Let numbers go on behind those of the log; where a dump came into another server they do not.
+
+    On PostgreSQL they are made of the server's own, so there the log is forgotten instead, and its followers told so.
+    """
+    ((last,),) = execute("SELECT COALESCE(MAX(number), 0) FROM forklore_change").fetchall()
+    if connection().vendor == "postgresql":
+        execute("DELETE FROM forklore_change WHERE number <> %s", [last])
+        execute("UPDATE forklore_change SET number = %s, kind = %s", [newest(), _PRUNED])
+        return
+    execute("DELETE FROM sqlite_sequence WHERE name = 'forklore_change'")
+    execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('forklore_change', %s)", [last])
 
 
 def since(number: int, limit: int) -> tuple[list[Change], int]:
@@ -90,16 +112,26 @@ def projects_since(mark: Mark) -> set[int] | None:
 
     To be called in a snapshot. What had not happened for sure when the mark was made is told again.
     """
-    number, session = mark or (0, None)
-    if (
-        mark
-        and not execute(
-            "SELECT 1 FROM forklore_change WHERE number = %s AND session_id = %s", [number, session]
-        ).fetchone()
-    ):
-        return None  # pruned, or another database under the old name
+    if not _tells_since(mark):
+        return None
+    number = mark[0] if mark else 0
     found = execute("SELECT DISTINCT project_id, kind FROM forklore_change WHERE number > %s", [number]).fetchall()
     return None if any(kind == _PRUNED for _, kind in found) else {project for project, _ in found}
+
+
+def sessions_since(mark: Mark, most: int) -> dict[UUID, set[ChangeKind]] | None:
+    """Which sessions changed after a mark was made, and how; None for more than `most` changes and as above."""
+    if not _tells_since(mark):
+        return None
+    number = mark[0] if mark else 0
+    statement = "SELECT DISTINCT session_id, kind FROM forklore_change WHERE number > %s LIMIT %s"
+    rows = execute(statement, [number, most + 1]).fetchall()
+    if len(rows) > most or any(code == _PRUNED for _, code in rows):
+        return None
+    found: dict[UUID, set[ChangeKind]] = {}
+    for session, code in rows:
+        found.setdefault(_uuid(session), set()).add(_KINDS[code - 1])
+    return found
 
 
 def prune(kept: int) -> None:
@@ -116,6 +148,12 @@ def prune(kept: int) -> None:
     if found:
         execute("UPDATE forklore_change SET kind = %s WHERE number = %s", [_PRUNED, found[0]])
         execute("DELETE FROM forklore_change WHERE number < %s", [found[0]])
+
+
+def _tells_since(mark: Mark) -> bool:
+    """Not where it was pruned, or is of another database under the old name."""
+    statement = "SELECT 1 FROM forklore_change WHERE number = %s AND session_id = %s"
+    return mark is None or execute(statement, mark).fetchone() is not None
 
 
 def _insert(verb: str, values: str, parameters: Sequence[Any]) -> None:

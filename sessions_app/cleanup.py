@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from sessions_app import actors, cleanup_rows, gate, grammar, journal, session_rows, store
+from sessions_app import actors, cleanup_rows, gate, grammar, journal, packing, session_rows, space, store
 from sessions_app.access import audit
 from sessions_app.actors import Role
 from sessions_app.errors import InvalidPolicy, JournalEntryNotFound, NotAllowed
@@ -22,14 +22,19 @@ from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.querysets import RUNNING, SessionQuerySet
 from sessions_app.search.filters import filters_of
 from sessions_app.session_rows import writing
+from sessions_app.titles import check_project, clean_tag
 
-Action = Literal["trash", "archive", "purge", "restore"]
-PolicyAction = Literal["trash", "archive", "purge"]
+Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move", "pack"]
+PolicyAction = Literal["trash", "archive", "purge", "pack"]
 BATCH = 200  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
 HELD = 0.05  # seconds after which a transaction of purges ends; what it holds keeps others waiting
+GIVING_BACK = 0.2  # seconds in which a purge shrinks the file; what is left is written to, or goes the next time
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
+VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
+VERBS |= {"attach": "put under another parent", "tag": "tagged", "untag": "untagged", "move": "moved to a project"}
+VERBS |= {"pack": "packed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +67,25 @@ class Entry:
     query: str
     state: str  # planning, running, done, undoing, undone
     done: int  # sessions
-    freed_bytes: int  # by a purge
+    freed_bytes: int  # by a purge, or by packing
+    value: str = ""  # the tag, the project that sessions were moved to, or the bytes that were packed
 
 
 # Many at once
 
 
-def act(action: Action, ids: Iterable[UUID]) -> Entry:
-    """Trash, archive, restore or purge sessions, in batches; those that are not there or not fit for it are left out."""
+def act(action: Action, ids: Iterable[UUID], value: str = "") -> Entry:
+    """Do one thing to sessions, in batches; those that are not there or not fit for it are left out.
+
+    `value` is the tag of "tag" and "untag", and the project of "move", made where it is missing. Raises InvalidTag,
+    InvalidProject and NotAllowed.
+    """
     _check_action(action, get_args(Action))
-    return _run(action, list(dict.fromkeys(ids)))
+    if action in ("tag", "untag"):
+        value = clean_tag(value)
+    elif action == "move":
+        check_project(value)
+    return _run(action, list(dict.fromkeys(ids)), value=value)
 
 
 def undo(number: int | None = None) -> Entry:
@@ -83,9 +97,10 @@ def undo(number: int | None = None) -> Entry:
     return _take_back(entry.pk)
 
 
-def entries(limit: int = 50) -> list[Entry]:
-    """What was done, newest first; everybody's for whoever is over all projects, else one's own."""
-    return [_entry(row) for row in _own_entries().order_by("-pk")[:limit]]
+def entries(limit: int = 50, before: int | None = None) -> list[Entry]:
+    """What was done, newest first, before an entry; everybody's for whoever is over all projects, else one's own."""
+    rows = _own_entries() if before is None else _own_entries().filter(pk__lt=before)
+    return [_entry(row) for row in rows.order_by("-pk")[:limit]]
 
 
 def resume() -> list[Entry]:
@@ -149,7 +164,7 @@ def preview(policy: Policy) -> Preview:
     if needed:
         kept["needed by a fork"] = len(needed)
     sessions = [id for id, *_ in rows if id in chosen - needed] if needed else [id for id, *_ in rows if id in chosen]
-    freed = 0 if policy.action == "archive" else cleanup_rows.bytes_freed(sessions)
+    freed = 0 if policy.action in ("archive", "pack") else cleanup_rows.bytes_freed(sessions)
     return Preview(sessions, freed, dict(kept))
 
 
@@ -166,15 +181,20 @@ def _check_action(action: str, of: Sequence[str]) -> None:
         raise InvalidPolicy(f"The action is one of {', '.join(of)}, not “{action}”.")
 
 
-def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "") -> Entry:
+def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", value: str = "") -> Entry:
     with writing():
-        entry = journal.begin(action, store.now(), _actor(), policy, query)
+        if action == "move":
+            session_rows.project_id(value)
+        entry = journal.begin(action, store.now(), _actor(), policy, query, value)
     for some in _batches(ids, 5 * BATCH):
         with writing():
             journal.plan(entry, some)
     with writing():
         journal.set_state(entry, JournalEntry.State.RUNNING)
-    return _finish(entry)
+    finished = _finish(entry)
+    if action in ("purge", "pack"):
+        space.give_back(GIVING_BACK)
+    return finished
 
 
 def _actor() -> str:
@@ -188,6 +208,8 @@ def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
 
 
 def _finish(number: int) -> Entry:
+    if _is_packing(number):
+        return _finish_packing(number)
     while True:
         with writing():
             session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
@@ -225,7 +247,8 @@ def _purge_some(number: int, ids: Sequence[UUID]) -> None:
 
 
 def _entry(row: JournalEntry) -> Entry:
-    return Entry(row.pk, row.action, row.moment, row.actor, row.policy, row.query, row.state, row.done, row.freed_bytes)  # type: ignore[arg-type]
+    known = (row.pk, row.action, row.moment, row.actor, row.policy, row.query, row.state, row.done)
+    return Entry(*known, row.freed_bytes, row.value)  # type: ignore[arg-type]
 
 
 def _own_entries():
@@ -246,8 +269,11 @@ def _undoable(number: int | None) -> JournalEntry:
 
 
 def _take_back(number: int) -> Entry:
+    if _is_packing(number):
+        return _unpack(number)
     while True:
         with writing():
+            session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
             entry = journal.locked(number)
             if entry is None:
                 raise JournalEntryNotFound(number)
@@ -259,6 +285,63 @@ def _take_back(number: int) -> Entry:
                 audit.append("undone", "journal entry", number, count=entry.done)
                 return _entry(JournalEntry.objects.get(pk=number))
             journal.take_back(entry, journal.fitting_undo(entry, ids))
+            journal.mark(number, ids, journal.UNDONE)
+
+
+# Packing reads and writes whole sessions, and so does it outside of the transactions that note it.
+
+
+def _is_packing(number: int) -> bool:
+    return JournalEntry.objects.filter(pk=number, action="pack").exists()
+
+
+def _finish_packing(number: int) -> Entry:
+    while True:
+        with writing():
+            entry = journal.locked(number)
+            if entry is None:
+                raise JournalEntryNotFound(number)
+            if entry.state != JournalEntry.State.RUNNING:
+                return _entry(entry)
+            ids = journal.items(number, journal.PLANNED, 1)
+            if not ids:
+                journal.set_state(number, JournalEntry.State.DONE)
+                audit.append(VERBS["pack"], "journal entry", number, count=entry.done)
+                return _entry(JournalEntry.objects.get(pk=number))
+            fitting = journal.fitting(entry, ids, store.now() - RUNNING)
+            if not fitting:
+                journal.mark(number, ids, journal.PASSED_OVER)
+        if fitting:
+            _pack_one(number, fitting[0])
+
+
+def _pack_one(number: int, id: UUID) -> None:
+    packed = packing.pack(id)
+    with writing():
+        entry = journal.locked(number)
+        if entry and journal.is_planned(number, id):  # another process may have been quicker
+            journal.mark(number, [id], journal.DONE)
+            journal.count(number, 1, packed.before - packed.after)
+            journal.set_value(number, str(int(entry.value or 0) + packed.before))
+
+
+def _unpack(number: int) -> Entry:
+    while True:
+        with writing():
+            entry = journal.locked(number)
+            if entry is None:
+                raise JournalEntryNotFound(number)
+            if entry.state != JournalEntry.State.UNDOING:
+                return _entry(entry)
+            ids = journal.items(number, journal.DONE, 1)
+            if not ids:
+                journal.set_state(number, JournalEntry.State.UNDONE)
+                audit.append("undone", "journal entry", number, count=entry.done)
+                return _entry(JournalEntry.objects.get(pk=number))
+            fitting = journal.fitting_undo(entry, ids)
+        if fitting:
+            packing.unpack(fitting[0])
+        with writing():
             journal.mark(number, ids, journal.UNDONE)
 
 
@@ -274,6 +357,7 @@ def _fitting(source: str, action: PolicyAction) -> SessionQuerySet:
     everything = Session.objects.visible()
     fit = everything.trashed() if action == "purge" else everything.live()
     fit = fit.unarchived() if action == "archive" else fit
+    fit = fit.exclude(pk__in=cleanup_rows.packed()) if action == "pack" else fit
     needs = Role.MAINTAINER if action == "purge" else Role.WRITER
     mine = (
         fit

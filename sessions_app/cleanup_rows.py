@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sessions_app.databases import connection, execute
-from sessions_app.models import CleanupPolicy
-from sessions_app.piece_table import key
+from django.db.models import F, QuerySet
+
+from sessions_app.databases import execute
+from sessions_app.models import CleanupPolicy, JournalItem
+from sessions_app.piece_table import key, length_of
 from sessions_app.session_rows import uuid_of
 
 CHUNK = 400  # parameters of a statement; SQLite takes many, and plans them all
@@ -20,12 +22,17 @@ JOIN forklore_message first ON first.strand_id = cut.strand AND first.position =
 (SELECT MIN(position) FROM forklore_message WHERE strand_id = cut.strand AND position >= cut.needed)
 JOIN forklore_message last ON last.strand_id = cut.strand AND last.position =
 (SELECT MAX(position) FROM forklore_message WHERE strand_id = cut.strand)"""
-_LENGTH = {"sqlite": "length(CAST(first.body AS BLOB))", "postgresql": "octet_length(first.body)"}
 
 
 def keep_policy(name: str, query: str, action: str, enabled: bool) -> None:
     values = {"query": query, "action": action, "enabled": enabled}
     CleanupPolicy.objects.update_or_create(name=name, defaults=values)
+
+
+def packed() -> QuerySet:
+    """The keys of the sessions that were packed, and not written to since, as far as the journal knows."""
+    done = JournalItem.objects.filter(state=JournalItem.State.DONE, entry__action="pack")
+    return done.filter(entry__moment__gte=F("session__updated_at")).values("session")
 
 
 def bytes_freed(ids: Sequence[UUID]) -> int:
@@ -60,5 +67,5 @@ def _marks(values: Sequence[Any]) -> str:
 
 
 def _dropped(cuts: list[tuple[int, int]]) -> int:
-    statement = _DROPPED.format(", ".join(["(%s, %s)"] * len(cuts)), _LENGTH[connection().vendor])
+    statement = _DROPPED.format(", ".join(["(%s, %s)"] * len(cuts)), length_of("first.body"))
     return int(execute(statement, [value for cut in cuts for value in cut]).fetchone()[0])

@@ -1,5 +1,6 @@
 """Which of Django's databases the store works on: the configured one, unless a caller chose another."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +11,16 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 _alias: ContextVar[str] = ContextVar("forklore_database", default=DEFAULT_DB_ALIAS)
+
+
+class _Known(threading.local):
+    """Django's connections of this thread by their alias; an append asks for its one twenty times."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, BaseDatabaseWrapper] = {}
+
+
+_known = _Known()
 
 
 def current() -> str:
@@ -27,7 +38,11 @@ def using(alias: str) -> Iterator[None]:
 
 
 def connection() -> BaseDatabaseWrapper:
-    return connections[current()]
+    alias = _alias.get()
+    found = _known.connections.get(alias)
+    if found is None:
+        found = _known.connections[alias] = connections[alias]
+    return found
 
 
 def execute(statement: str, parameters: Sequence[Any] = ()) -> Any:
@@ -42,11 +57,15 @@ def execute(statement: str, parameters: Sequence[Any] = ()) -> Any:
         return cursor
     if database.vendor == "postgresql":
         database.close_if_health_check_failed()
-    database.ensure_connection()
-    with database.wrap_database_errors:
+    if database.connection is None:
+        database.ensure_connection()
+    try:
         if database.vendor == "sqlite":
             return database.connection.execute(_for_sqlite(statement), parameters)
         return database.Database.Cursor(database.connection).execute(statement, parameters)
+    except database.Database.Error:
+        with database.wrap_database_errors:
+            raise
 
 
 def command(statements: str) -> None:
@@ -58,6 +77,22 @@ def command(statements: str) -> None:
             database.connection.execute(statements)
         else:
             database.Database.Cursor(database.connection).execute(statements, prepare=False)
+
+
+@contextmanager
+def at_once() -> Iterator[None]:
+    """Send PostgreSQL statements without waiting for the answer to each: only what is fetched is waited for.
+
+    Until the end nobody knows how many rows a statement has changed, which the ORM's own writes have to know.
+    """
+    database: Any = connection()
+    if database.vendor != "postgresql" or not database.Database.Pipeline.is_supported():
+        yield
+        return
+    database.ensure_connection()
+    # What fails is told where something is fetched, or here.
+    with database.wrap_database_errors, database.connection.pipeline():
+        yield
 
 
 def in_transaction() -> bool:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sessions_app import change_log, gate
+from sessions_app import change_log, gate, journal_labels, journal_parents
 from sessions_app.actors import Role
 from sessions_app.databases import connection, execute
 from sessions_app.models import JournalEntry, JournalItem
@@ -26,8 +26,14 @@ FITS = {
     "trash": "trashed_at IS NULL",
     "archive": "trashed_at IS NULL AND archived_at IS NULL",
     "restore": "trashed_at IS NOT NULL",
+    "pack": "trashed_at IS NULL",
 }
-FITS_UNDO = {"trash": "trashed_at = %s", "archive": "archived_at = %s", "restore": "trashed_at IS NULL"}
+FITS_UNDO = {
+    "trash": "trashed_at = %s",
+    "archive": "archived_at = %s",
+    "restore": "trashed_at IS NULL",
+    "pack": "id IS NOT NULL",
+}
 CHANGES: dict[str, tuple[ChangeKind, ChangeKind]] = {
     "trash": ("deleted", "restored"),
     "archive": ("labelled", "labelled"),
@@ -40,9 +46,10 @@ AND NOT EXISTS (SELECT 1 FROM forklore_session child WHERE child.parent_id = ses
 AND NOT EXISTS (SELECT 1 FROM forklore_journalitem item WHERE item.entry_id = %s AND item.session_id = child.id))"""
 
 
-def begin(action: str, moment: datetime, actor: str, policy: str = "", query: str = "") -> int:
+def begin(action: str, moment: datetime, actor: str, policy: str = "", query: str = "", value: str = "") -> int:
+    state = JournalEntry.State.PLANNING
     return JournalEntry.objects.create(
-        action=action, moment=moment, actor=actor[:150], policy=policy, query=query, state=JournalEntry.State.PLANNING
+        action=action, moment=moment, actor=actor[:150], policy=policy, query=query, value=value, state=state
     ).pk
 
 
@@ -75,6 +82,14 @@ def count(entry: int, done: int, freed: int = 0) -> None:
     execute(statement, [done, freed, entry])
 
 
+def set_value(entry: int, value: str) -> None:
+    execute("UPDATE forklore_journalentry SET value = %s WHERE id = %s", [value, entry])
+
+
+def is_planned(entry: int, id: UUID) -> bool:
+    return JournalItem.objects.filter(entry=entry, session=id, state=PLANNED).exists()
+
+
 def items(entry: int, state: int, limit: int) -> list[UUID]:
     statement = "SELECT session_id FROM forklore_journalitem WHERE entry_id = %s AND state = %s LIMIT %s"
     return [uuid_of(id) for (id,) in execute(statement, [entry, state, limit]).fetchall()]
@@ -88,6 +103,8 @@ def mark(entry: int, ids: Sequence[UUID], state: int) -> None:
 
 def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -> list[UUID]:
     """Those of the sessions that the action still takes, locked; a policy's leaves out what is protected by now."""
+    if entry.action in journal_labels.ACTIONS:
+        return _locked(ids, *journal_labels.fits(entry), Role.WRITER)
     condition, parameters = FITS.get(entry.action, "trashed_at IS NOT NULL"), []
     if entry.policy:
         condition += _UNPROTECTED
@@ -97,6 +114,10 @@ def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -
 
 def fitting_undo(entry: JournalEntry, ids: Sequence[UUID]) -> list[UUID]:
     """Those of the sessions that still stand as the entry left them, locked."""
+    if entry.action in journal_labels.ACTIONS:
+        return _locked(ids, *journal_labels.fits_undo(entry), Role.WRITER)
+    if entry.action == journal_parents.ACTION:
+        return _locked(ids, *journal_parents.fits_undo(entry), Role.WRITER)
     condition = FITS_UNDO[entry.action]
     return _locked(ids, condition, [moment_for_database(entry.moment)] if "%s" in condition else [], Role.WRITER)
 
@@ -104,6 +125,10 @@ def fitting_undo(entry: JournalEntry, ids: Sequence[UUID]) -> list[UUID]:
 def act(entry: JournalEntry, ids: Sequence[UUID]) -> None:
     """Do what the entry says to sessions that fit."""
     if not ids:
+        return
+    if entry.action in journal_labels.ACTIONS:
+        _remember_label(entry, ids)
+        journal_labels.act(entry, ids)
         return
     moment = moment_for_database(entry.moment)
     match entry.action:
@@ -119,6 +144,12 @@ def act(entry: JournalEntry, ids: Sequence[UUID]) -> None:
 
 def take_back(entry: JournalEntry, ids: Sequence[UUID]) -> None:
     if not ids:
+        return
+    if entry.action in journal_labels.ACTIONS:
+        journal_labels.take_back(entry, ids, _remembered_label(entry, ids))
+        return
+    if entry.action == journal_parents.ACTION:
+        journal_parents.take_back(entry, ids)
         return
     match entry.action:
         case "trash":
@@ -153,23 +184,49 @@ def _log(ids: Sequence[UUID], kind: ChangeKind) -> None:
 
 
 def _remember_when_trashed(entry: int, ids: Sequence[UUID]) -> None:
-    statement = f"SELECT id, trashed_at FROM forklore_session WHERE id IN ({_marks(ids)})"  # noqa: S608
+    _remember(entry, ids, "trashed_at")
+
+
+def _remember_label(entry: JournalEntry, ids: Sequence[UUID]) -> None:
+    column = "project_id" if entry.action == "move" else journal_labels.MARKS.get(entry.action)
+    if column:
+        _remember(entry.pk, ids, column)
+
+
+def _remember(entry: int, ids: Sequence[UUID], column: str) -> None:
+    statement = f"SELECT id, {column} FROM forklore_session WHERE id IN ({_marks(ids)})"  # noqa: S608
     with connection().cursor() as cursor:
         cursor.execute(statement, [*map(key, ids)])
-        rows = [[_text(moment), entry, id] for id, moment in cursor.fetchall()]
+        rows = [[_text(value), entry, id] for id, value in cursor.fetchall()]
         cursor.executemany("UPDATE forklore_journalitem SET before = %s WHERE entry_id = %s AND session_id = %s", rows)
 
 
 def _trash_as_before(entry: int, ids: Sequence[UUID]) -> None:
-    statement = (
-        f"SELECT before, session_id FROM forklore_journalitem WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
-    )
+    rows = [(_moment(before), id) for before, id in _remembered(entry, ids)]
     with connection().cursor() as cursor:
-        cursor.execute(statement, [entry, *map(key, ids)])
-        rows = [[moment_for_database(datetime.fromisoformat(before)), id] for before, id in cursor.fetchall()]
         cursor.executemany("UPDATE forklore_session SET trashed_at = %s WHERE id = %s", rows)
 
 
-def _text(moment: datetime | str) -> str:
+def _remembered_label(entry: JournalEntry, ids: Sequence[UUID]) -> list[tuple[Any, Any]]:
+    if entry.action in journal_labels.MARKS:
+        return [(_moment(before), id) for before, id in _remembered(entry.pk, ids)]
+    return _remembered(entry.pk, ids) if entry.action == "move" else []
+
+
+def _remembered(entry: int, ids: Sequence[UUID]) -> list[tuple[Any, Any]]:
+    """What a column held before, as text, and the key of the session."""
+    statement = (
+        f"SELECT before, session_id FROM forklore_journalitem WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
+    )
+    return execute(statement, [entry, *map(key, ids)]).fetchall()
+
+
+def _moment(before: str) -> Any:
+    return moment_for_database(datetime.fromisoformat(before))
+
+
+def _text(moment: datetime | str | int) -> str:
+    if isinstance(moment, int):
+        return str(moment)
     found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     return aware(found).astimezone(UTC).isoformat()

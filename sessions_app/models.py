@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -97,6 +98,7 @@ class Session(models.Model):
             ),
             # So are project and trash here, by which a viewer of few projects passes over the sessions of the others.
             models.Index(models.F("updated_at").desc(), "id", "project", "trashed_at", name="session_newest"),
+            models.Index(Lower("title"), "id", condition=models.Q(trashed_at__isnull=True), name="session_titles"),
             models.Index("trashed_at", condition=models.Q(trashed_at__isnull=False), name="session_trashed"),
             models.Index("pinned_at", condition=models.Q(pinned_at__isnull=False), name="session_pinned"),
         ]
@@ -119,6 +121,15 @@ class Session(models.Model):
     def tag_names(self) -> list[str]:
         """Sorted; without a question after prefetch_related("tags")."""
         return sorted(tag.name for tag in self.tags.all())
+
+    @property
+    def is_unnamed_fork(self) -> bool:
+        """Whether it has its parent's title for want of one of its own; pages say so behind it."""
+        return self.relation == Relation.FORK and self.title_source == TitleSource.DERIVED
+
+    @property
+    def shown_title(self) -> str:
+        return f"{self.title} (fork)" if self.is_unnamed_fork else self.title
 
     @property
     def own_message_count(self) -> int:
@@ -177,6 +188,17 @@ class Message(models.Model):
         indexes = [
             models.Index("strand", "position", condition=models.Q(kind=Kind.PROMPT), name="message_prompts"),
         ]
+
+
+class TokenTotal(models.Model):
+    """Of a message in which tokens were recorded: how many its strand holds up to it (token_rows.py)."""
+
+    pk = models.CompositePrimaryKey("strand_id", "position")
+    strand = models.ForeignKey(Strand, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
+    position = models.PositiveIntegerField()
+    total = models.PositiveBigIntegerField()  # output tokens in the strand, this message's included
+    of_response = models.PositiveBigIntegerField()  # what was recorded of its response so far
+    response = models.BigIntegerField(null=True)  # a number for the response; None where it has no name
 
 
 class Transcript(models.Model):
@@ -293,6 +315,7 @@ class JournalEntry(models.Model):
     actor = models.CharField(max_length=150, blank=True)  # "" for a program
     policy = models.CharField(max_length=50, blank=True)
     query = models.CharField(max_length=1000, blank=True)
+    value = models.CharField(max_length=255, blank=True, default="")  # the tag, or the project
     state = models.CharField(max_length=8, choices=State)
     done = models.PositiveIntegerField(default=0)  # sessions
     freed_bytes = models.PositiveBigIntegerField(default=0)  # by a purge

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sessions_app import bodies, gate, search_index
+from sessions_app import bodies, gate, search_index, token_rows
 from sessions_app.databases import connection, execute
 from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
@@ -22,7 +22,20 @@ from sessions_app.records import Message
 PIECE_LIMIT = 48  # of a session; more make reading slower than a copy is dear
 BATCH = 500  # messages moved at once
 END = 2**31 - 1  # beyond every position
+JOINED_MOST = 64 * 1024 * 1024  # bytes of a session that is read as one text; SQLite's longest has a thousand million
 
+# The bodies of a window as one text, put together by the database: a thousand rows, each handed over by itself, take
+# longer, and on SQLite give the interpreter's lock away as often. One row, whose size is None without a session.
+_JOINED = (
+    "SELECT MAX(size), {join}, COUNT(*) FILTER (WHERE SUBSTR(body, 1, 1) <> '{{') FROM ("
+    "SELECT session.size_bytes AS size, CASE WHEN session.size_bytes <= %s THEN message.body END AS body"
+    " FROM forklore_session session LEFT JOIN forklore_piece piece ON piece.session_id = session.id"
+    " LEFT JOIN forklore_message message ON message.strand_id = piece.strand_id"
+    " AND message.position >= piece.start AND message.position < COALESCE(piece.stop, session.message_count)"
+    " AND message.position >= %s AND message.position < %s"
+    " WHERE session.id = %s AND session.trashed_at IS NULL{sight} ORDER BY piece.start, message.position) shown"
+)
+_JOIN = {"sqlite": "GROUP_CONCAT(body, ',\n')", "postgresql": "STRING_AGG(body, E',\\n')"}
 # A session without messages in the window gives a row without a body.
 _WINDOW = (
     "SELECT message.body FROM forklore_session session"
@@ -98,18 +111,31 @@ def read_bodies(of: Sequence[Piece], start: int, stop: int) -> Iterator[str]:
                 [piece.strand, max(start, piece.start), min(stop, piece.stop)],
             )
             for (body,) in cursor.fetchall():
-                yield body
+                yield bodies.plain(body)
 
 
-def window(session: UUID, start: int, stop: int | None) -> list[str] | None:
-    """The bodies of the positions [start, stop) of a live session, in order; None without such a session.
+def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
+    """The messages of a live session at the positions [start, stop), in order; None without such a session.
 
     One statement, for on PostgreSQL the way to the server and back is most of what a window takes.
     """
     bounds = [min(start, END), END if stop is None else min(stop, END)]
     sight, parameters = gate.condition("session.project_id")
-    found = execute(_WINDOW.format(sight), [*bounds, key(session), *parameters]).fetchall()
-    return [body for (body,) in found if body is not None] if found else None
+    statement = _JOINED.format(join=_JOIN[connection().vendor], sight=sight)
+    size, text, others = execute(statement, [JOINED_MOST, *bounds, key(session), *parameters]).fetchone()
+    if size is None:
+        return None
+    if size <= JOINED_MOST and not others:
+        return bodies.decode_joined(text) if text else []
+    rows = execute(_WINDOW.format(sight), [*bounds, key(session), *parameters]).fetchall()
+    return [bodies.decode(bodies.plain(body)) for (body,) in rows if body is not None] if rows else None
+
+
+def length_of(body: str) -> str:
+    """SQL for the bytes of a body, packed or not, as it was written; `body` is a column."""
+    whole = f"octet_length({body})" if connection().vendor == "postgresql" else f"length(CAST({body} AS BLOB))"
+    kept = f"CAST(substr({body}, 2, {bodies.SIZE_DIGITS}) AS BIGINT)"
+    return f"CASE WHEN substr({body}, 1, 1) = '{bodies.PACKED[0]}' THEN {kept} ELSE {whole} END"
 
 
 def prompt_positions(of: Sequence[Piece]) -> list[int]:
@@ -119,7 +145,7 @@ def prompt_positions(of: Sequence[Piece]) -> list[int]:
 
 def prompts(of: Sequence[Piece], start: int, stop: int) -> list[tuple[int, str]]:
     """Position and body of what people typed at the positions [start, stop); no other body is read."""
-    return list(_prompts("position, body", of, start, stop))
+    return [(position, bodies.plain(body)) for position, body in _prompts("position, body", of, start, stop)]
 
 
 def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list[tuple[int, str]], int]:
@@ -136,7 +162,7 @@ def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list
     half = (count + 1) // 2
     kept = max(half, count - len(below))
     found = [*reversed(above[:kept]), *below[: count - min(kept, len(above))]]
-    return [(at, body) for at, _, body in found], found[0][1] - 1 if found else 0
+    return [(at, bodies.plain(body)) for at, _, body in found], found[0][1] - 1 if found else 0
 
 
 def _some_prompts(piece: Piece, where: str, order: str, bound: int, limit: int) -> list[tuple]:
@@ -209,6 +235,7 @@ def append(tail: Tail, messages: Sequence[Message], encoded: Sequence[bytes]) ->
     rows = _rows(tail, messages, encoded, projections)
     _insert(strand, rows)
     search_index.add(strand, tail.count, projections, encoded)
+    token_rows.add(key(tail.session), strand, tail.count, projections)
     _move_on(tail, rows)
 
 
@@ -278,6 +305,7 @@ def drop_unneeded(of: Sequence[Piece]) -> None:
             if not needed:
                 cursor.execute("DELETE FROM forklore_strand WHERE id = %s", [strand])
             search_index.drop(strand, needed)
+            token_rows.drop(strand, needed)
             cursor.execute("DELETE FROM forklore_message WHERE strand_id = %s AND position >= %s", [strand, needed])
 
 
@@ -341,6 +369,7 @@ def _copy(of: Sequence[Piece], strand: int) -> None:
                 [strand, piece.strand, piece.start, piece.stop],
             )
             search_index.add_copied(strand, piece.start, piece.stop)
+            token_rows.add_copied(strand, piece.strand, piece.start, piece.stop)
 
 
 def _rows(

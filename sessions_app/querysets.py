@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -113,6 +113,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         before = Q(updated_at__gt=session.updated_at) | Q(updated_at=session.updated_at, id__lt=session.pk)
         return self.filter(before).order_by("updated_at", "-id").first()
 
+    def among(self, others: SessionQuerySet | None) -> SessionQuerySet:
+        """Those that are in another query, too; None is one that lets all through."""
+        return self if others is None else self.filter(pk__in=others.order_by().values("pk"))
+
     def with_id_prefix(self, prefix: str) -> SessionQuerySet:
         """Sessions whose id starts with the hex digits; hyphens and case do not matter; none if it is no hex.
 
@@ -177,6 +181,19 @@ class SessionQuerySet(models.QuerySet["Session"]):
         )
         return self.filter(Exists(forks))
 
+    def descending_from(self, ids: Collection[UUID]) -> set[UUID]:
+        """Of these sessions the ones below any of those, in the trash or not between them, and none of those itself."""
+        children: dict[UUID | None, list[UUID]] = {}
+        for id, parent in self.model.objects.visible().filter(parent__isnull=False).values_list("pk", "parent"):
+            children.setdefault(parent, []).append(id)
+        found, waiting = set[UUID](), list(ids)
+        while waiting:
+            below = [id for id in children.get(waiting.pop(), ()) if id not in found]
+            found.update(below)
+            waiting += below
+        found -= set(ids)
+        return found & set(self.filter(parent__isnull=False).values_list("pk", flat=True)) if found else found
+
     def tagged(self, name: str) -> SessionQuerySet:
         # Not tags__name=, a join in which a condition on a second tag would have to be another one.
         return self.filter(pk__in=self.model.objects.filter(tags__name=name).values("pk"))
@@ -231,6 +248,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def agents(self) -> list[str]:
         """The agents that wrote any of them; "" where one is not known."""
         return list(self.order_by("agent").values_list("agent", flat=True).distinct())
+
+    def message_total(self) -> int:
+        """What they show; what several share counts as often."""
+        return self.aggregate(total=Coalesce(Sum("message_count"), Value(0)))["total"]
 
     def figures(self) -> dict:
         """sessions, subagents, archived, archived_subagents, size_bytes and last_activity (None without any) at once."""

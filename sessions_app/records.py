@@ -87,7 +87,7 @@ class Change:
     number: int
     session: UUID
     project: str
-    kind: ChangeKind  # "labelled": pinned, archived, tagged or no longer; "moved": it has another parent
+    kind: ChangeKind  # "labelled": pinned, archived, tagged or no longer; "moved": to another parent or project
 
     def facts(self) -> dict[str, Any]:
         return {"number": self.number, "session": str(self.session), "project": self.project, "kind": self.kind}
@@ -154,6 +154,7 @@ class ImportBatch:
     turns: int | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    beside: tuple[UUID, ...] = ()  # sessions that may begin alike: what is the same in one of them is not stored again
 
 
 @dataclass(frozen=True, slots=True)

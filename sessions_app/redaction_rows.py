@@ -122,7 +122,7 @@ def _messages(strand: int) -> Iterator[tuple[int, int, int, int, bytes, str]]:
         [strand, last, BATCH],
     ).fetchall():
         for position, kind, prompts, size, digest, body in rows:
-            yield position, kind, prompts, size, bytes(digest), body
+            yield position, kind, prompts, size, bytes(digest), bodies.plain(body)
         last = rows[-1][0]
 
 

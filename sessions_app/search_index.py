@@ -163,7 +163,7 @@ def add_copied(strand: int, start: int, stop: int) -> None:
             " ORDER BY position",
             [strand, first, min(first + BATCH, stop)],
         )
-        written = [body.encode() for (body,) in rows]
+        written = [bodies.plain(body).encode() for (body,) in rows]
         add(strand, first, [project(bodies.decode(body)) for body in written], written)
 
 
@@ -262,16 +262,16 @@ def flush() -> None:
 def _write_rows(strand: int, documents: Sequence[Document]) -> int:
     """Keep folded texts as rows; on SQLite the number of rows that wait, at least."""
     insert = "INSERT INTO forklore_searchdocument (strand_id, position, text) VALUES (%s, %s, %s)"
-    if connection().vendor != "sqlite":
-        insert += " ON CONFLICT (strand_id, position) DO UPDATE SET text = EXCLUDED.text"
-    with connection().cursor() as cursor:
-        for each in documents if connection().vendor == "sqlite" else ():
-            cursor.execute(insert, [strand, *each])
-        if connection().vendor != "sqlite":
-            cursor.executemany(insert, [[strand, at, stored(text)] for at, text in documents])
-            return 0
+    if connection().vendor == "sqlite":
+        last = 0
+        for each in documents:
+            last = execute(insert, [strand, *each]).lastrowid
         # SQLite numbers rows from the greatest on, and from 1 again once the table is empty.
-        return cursor.lastrowid or 0
+        return last
+    insert += " ON CONFLICT (strand_id, position) DO UPDATE SET text = EXCLUDED.text"
+    with connection().cursor() as cursor:
+        cursor.executemany(insert, [[strand, at, stored(text)] for at, text in documents])
+    return 0
 
 
 def _add_long(strand: int, positions: Sequence[int]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from sessions_app import databases, search_index
+from sessions_app.bodies import plain
 from sessions_app.databases import connection
 from sessions_app.search_index import BATCH
 from sessions_app.session_rows import writing
@@ -46,6 +47,16 @@ def rebuild(progress: Progress | None = None) -> int:
     if connection().vendor == "sqlite":
         _merge()
     return done
+
+
+def start_anew() -> None:
+    """Throw away what there is of an index, whatever state it is in, so that `rebuild` makes all of it."""
+    if connection().vendor == "sqlite" and search_index.supported():
+        for name in ("forklore_search_terms", "forklore_search"):
+            _execute(f"DROP TABLE IF EXISTS {name}")
+        search_index.ensure()
+    with writing():
+        _execute("DELETE FROM forklore_searchrebuild")
 
 
 def tidy(written: int) -> None:
@@ -141,7 +152,7 @@ def by_strand(rows: Sequence[tuple]) -> Iterator[tuple[int, list[tuple[int, str]
     """Rows of strand, position and body, as positions and bodies for each strand."""
     groups: dict[int, list[tuple[int, str]]] = {}
     for strand, position, body in rows:
-        groups.setdefault(strand, []).append((position, body))
+        groups.setdefault(strand, []).append((position, plain(body)))
     yield from groups.items()
 
 

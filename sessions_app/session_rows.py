@@ -7,13 +7,13 @@ are the hot path of every agent's turn (append 1.04 ms by the ORM, 0.12 by the c
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from sessions_app import actors, bodies, change_log, gate, piece_table, search_index
 from sessions_app.actors import Role
@@ -103,11 +103,37 @@ class SessionRow:
         self.version += 1
 
 
-@contextmanager
-def writing() -> Iterator[None]:
+def writing() -> AbstractContextManager[Any]:
     """One transaction, in which SQLite takes its write lock at once (transaction_mode IMMEDIATE)."""
-    with transaction.atomic(using=current()):
-        yield
+    database = connection()
+    if database.in_atomic_block and database.vendor == "sqlite":
+        return _Within(database)
+    return transaction.atomic(using=current())
+
+
+class _Within:
+    """What atomic() is within a transaction, in a quarter of its time: many writes of an agent share one (one_writer.py)."""
+
+    def __init__(self, database: Any):
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._do("SAVEPOINT forklore")
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        try:
+            if kind is not None or self._database.needs_rollback:
+                self._database.needs_rollback = False
+                self._do("ROLLBACK TO forklore")
+            self._do("RELEASE forklore")
+        except DatabaseError:
+            self._database.needs_rollback = True
+            if kind is None:
+                raise
+
+    def _do(self, statement: str) -> None:
+        with self._database.wrap_database_errors:
+            self._database.connection.execute(statement)
 
 
 # Transactions that only read, of one round trip to the server. SQLite's atomic() would take the write lock.

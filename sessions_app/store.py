@@ -23,6 +23,7 @@ from sessions_app import (
     change_log,
     gate,
     grammar,
+    journal_parents,
     labels,
     piece_table,
     quotas,
@@ -36,7 +37,7 @@ from sessions_app import (
 from sessions_app import search as searching
 from sessions_app.access import audit
 from sessions_app.actors import Role
-from sessions_app.databases import connection, current
+from sessions_app.databases import at_once, connection, current
 from sessions_app.errors import (
     InvalidLineage,
     InvalidProject,
@@ -101,8 +102,8 @@ def done_once(key: str, asked: bytes) -> Iterator[Before]:
 
     `asked` is all that makes one write another. Raises KeyReused.
     """
-    with _writing_once(key, "", [asked]) as before:
-        yield before
+    with writing():
+        yield Before(key, write_keys.asked_for("", [asked]))
 
 
 def create(project: str, messages: Sequence[Message], *, agent: str = "", once: str | None = None) -> SessionRecord:
@@ -410,7 +411,7 @@ def get_messages(id: UUID, start: int = 0, stop: int | None = None) -> list[Mess
     found = piece_table.window(id, start, stop)
     if found is None:
         raise SessionNotFound(id)
-    return [bodies.decode(body) for body in found]
+    return found
 
 
 def prompt_positions(id: UUID) -> list[int]:
@@ -684,7 +685,8 @@ def import_batch(origin: Origin, batch: ImportBatch, *, agent: str) -> SessionRe
         row = session_rows.locked(known.session, where="either") if known else _imported_row(batch, agent)
         _keep_for_import(row, known, batch)
         kept = row.tail.count
-        piece_table.append(row.tail, batch.messages, added)
+        shared = _share_beginning(row, batch.beside, added)
+        piece_table.append(row.tail, batch.messages[shared:], added[shared:])
         row.retitle(kept, batch.messages)
         _apply_import(row, batch)
         (session_rows.save if known else session_rows.insert)(row)
@@ -723,7 +725,7 @@ def archive_before_rewrite(origin: Origin) -> UUID | None:
 
 @contextmanager
 def _writing_once(key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object) -> Iterator[Before]:
-    with writing():
+    with writing(), at_once():
         yield Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments))
 
 
@@ -927,6 +929,56 @@ def _keep_for_import(row: SessionRow, known: transcript_rows.Known | None, batch
     piece_table.truncate(row.tail, position)
 
 
+def _share_beginning(row: SessionRow, beside: Sequence[UUID], added: Sequence[bytes]) -> int:
+    """Show of another session what a new one has in common with it; gives how many of the messages that are.
+
+    As long as it has nothing of its own: batch by batch.
+    """
+    if not beside or row.tail.strand is not None or not added:
+        return 0
+    digests = bodies.chain(row.tail.digest, added)
+    found = [(_goes_on(row.tail, origin.tail, digests), origin) for origin in map(_beside, beside) if origin]
+    shared, origin = max(found, key=lambda one: one[0], default=(0, None))
+    if origin is None or not shared:
+        return 0
+    count = row.tail.count + shared
+    of = piece_table.pieces(origin.id, origin.tail.count, 0, count)
+    piece_table.forget(row.id)
+    row.tail = piece_table.tail_at(of, row.id, count, origin.tail.first_prompt)
+    piece_table.share(row.tail, of, count)
+    return shared
+
+
+def _beside(id: UUID) -> SessionRow | None:
+    try:
+        return session_rows.locked(id, where="either", share=True)
+    except SessionNotFound:
+        return None
+
+
+def _goes_on(tail: Tail, other: Tail, digests: Sequence[bytes]) -> int:
+    """How many of the messages behind a session's last one another session has there too, if it has all before them."""
+    if tail.session == other.session or other.count <= tail.count:
+        return 0
+    if tail.count:
+        of = piece_table.pieces(other.session, other.count, 0, tail.count)
+        if piece_table.tail_at(of, tail.session, tail.count, None).digest != tail.digest:
+            return 0
+    return _common_from(other, tail.count, digests)
+
+
+def _common_from(other: Tail, start: int, digests: Sequence[bytes]) -> int:
+    low, high = 0, min(other.count - start, len(digests))
+    of = piece_table.pieces(other.session, other.count, start, start + high)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if piece_table.tail_at(of, other.session, start + middle, None).digest == digests[middle - 1]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 def _apply_import(row: SessionRow, batch: ImportBatch) -> None:
     title = shortened(batch.title or "")
     if title and row.title_source != "user":
@@ -970,13 +1022,16 @@ def _link(child: Origin, link: ParentLink) -> bool:
     if link.prefix_needed and (parent.waits_for_prefix or origin.tail.count < link.fork_point):
         transcript_rows.wait(known, link)
         return False
-    _check_no_cycle(row, origin)
+    settled = journal_parents.is_settled(row.id)  # by an admin, whatever the file says
+    if not settled:
+        _check_no_cycle(row, origin)
     if link.prefix_needed and not known.prefix:
         _put_prefix_before(row, origin, link.fork_point)
         transcript_rows.set_prefix(known, link.fork_point)
     before = row.lineage()
-    row.parent_id, row.relation, row.relation_inferred = origin.id, link.relation, link.inferred
-    row.fork_point = min(link.fork_point, row.tail.count)
+    if not settled:
+        row.parent_id, row.relation, row.relation_inferred = origin.id, link.relation, link.inferred
+        row.fork_point = min(link.fork_point, row.tail.count)
     if row.lineage() != before:
         session_rows.save_parent(row)
     transcript_rows.stop_waiting(known)

@@ -18,6 +18,7 @@ _pages = get_asgi_application()
 
 from sessions_app.access.sockets import ActorsOnly, no_such_socket  # noqa: E402  # these need Django to be set up
 from sessions_app.api.streams import Streams  # noqa: E402
+from sessions_app.integrations.mcp_mounted import Mounted  # noqa: E402
 from sessions_app.web import live  # noqa: E402
 
 SOCKETS = [path("live/", live.socket)]  # type: ignore[arg-type]  # Django knows no sockets
@@ -36,7 +37,7 @@ def http(workers: int = WORKERS) -> Streams:
 
 _http = http()
 _sockets = ActorsOnly(URLRouter([*SOCKETS, re_path("", no_such_socket)]))  # type: ignore[arg-type]
-_routes = ProtocolTypeRouter({"http": _http, "websocket": _sockets})
+_routes = ProtocolTypeRouter({"http": Mounted(_http), "websocket": _sockets})
 application = Guard(
     _routes,
     Rules(

@@ -2,8 +2,12 @@
 
 import hashlib
 import hmac
+import ipaddress
 import os
+import re
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -38,6 +42,72 @@ def known_only_here(secret: str, purpose: str) -> str:
 def host_names(text: str) -> tuple[str, ...]:
     """The hosts of FORKLORE_HOSTS; whether each is one, the guard says."""
     return tuple(filter(None, (host.strip().lower() for host in text.split(","))))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenID:
+    """The issuer by whose word people of a team may sign in."""
+
+    issuer: str
+    client: str
+    secret: str = field(repr=False)
+    name: str  # as the sign-in page calls it
+    domains: tuple[str, ...] = ()  # of e-mail addresses; none means any
+    admit: str = "invited"  # or everybody whom the issuer knows
+
+    def wrong(self) -> str:
+        """What is wrong with the settings, as a sentence; "" where nothing is."""
+        if not is_safe_issuer(self.issuer):
+            return "FORKLORE_OIDC_ISSUER is an address that begins with https://, without a query."
+        if not self.client or not self.secret:
+            return (
+                "OpenID needs FORKLORE_OIDC_CLIENT, and FORKLORE_OIDC_SECRET or a readable FORKLORE_OIDC_SECRET_FILE."
+            )
+        if self.admit not in ("invited", "everybody"):
+            return f"FORKLORE_OIDC_ADMIT is invited or everybody, not {self.admit}."
+        unlikely = [domain for domain in self.domains if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain)]
+        return f"FORKLORE_OIDC_DOMAINS names domains as example.org, not {unlikely[0]}." if unlikely else ""
+
+
+def open_id(environment: Mapping[str, str]) -> OpenID | None:
+    """None where no issuer is named."""
+    issuer = environment.get("FORKLORE_OIDC_ISSUER", "").strip().rstrip("/")
+    if not issuer:
+        return None
+    return OpenID(
+        issuer=issuer,
+        client=environment.get("FORKLORE_OIDC_CLIENT", "").strip(),
+        secret=environment.get("FORKLORE_OIDC_SECRET") or _content(environment.get("FORKLORE_OIDC_SECRET_FILE", "")),
+        name=environment.get("FORKLORE_OIDC_NAME", "").strip() or issuer.partition("://")[2].partition("/")[0],
+        domains=host_names(environment.get("FORKLORE_OIDC_DOMAINS", "")),
+        admit=environment.get("FORKLORE_OIDC_ADMIT") or "invited",
+    )
+
+
+def is_safe_issuer(address: str) -> bool:
+    """https, or this machine, which needs none."""
+    try:
+        parts = urlsplit(address)
+        plain = not (parts.query or parts.fragment or parts.username)
+        return bool(parts.hostname) and plain and (parts.scheme == "https" or is_loopback(address))
+    except ValueError:
+        return False
+
+
+def is_loopback(address: str) -> bool:
+    parts = urlsplit(address)
+    try:
+        here = parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+    return parts.scheme == "http" and here
+
+
+def _content(path: str) -> str:
+    try:
+        return Path(path).read_text().strip() if path else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 PREPARED_FROM = 2  # times that a statement was run

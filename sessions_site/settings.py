@@ -5,6 +5,11 @@ DATABASE_URL    sqlite:///path or postgresql://user:password@host:port/name (def
 FORKLORE_MODE   local (default): for the owner of this machine's data directory; team: for people who sign in
 FORKLORE_PROXY  1: a proxy that speaks https is in front, sets X-Forwarded-Proto and -For, and lets nobody else set them
 FORKLORE_HOSTS  hosts to answer to besides the loopback ones, with a port or without, separated by commas
+FORKLORE_OIDC_ISSUER  the address of an OpenID issuer by which people of a team may sign in (docs/security.md)
+FORKLORE_OIDC_CLIENT  as whom it knows this server; with FORKLORE_OIDC_SECRET, or FORKLORE_OIDC_SECRET_FILE that holds it
+FORKLORE_OIDC_NAME    what the sign-in page calls it (default: its host)
+FORKLORE_OIDC_DOMAINS  only who has an e-mail address of these domains, separated by commas
+FORKLORE_OIDC_ADMIT   invited (default): whom an admin invited by e-mail address; everybody: all whom it knows
 FORKLORE_BODY_LIMIT  bytes that one request may send (default: 64 MiB)
 FORKLORE_SESSION_BYTES, FORKLORE_SESSION_MESSAGES    what one session may hold (default: 8 GiB, 5,000,000)
 FORKLORE_PROJECT_BYTES, FORKLORE_PROJECT_SESSIONS    what one project may hold (default: 0, any number)
@@ -15,10 +20,18 @@ FORKLORE_DEBUG  1 shows tracebacks in the browser
 
 import os
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 from sessions_site import logs
-from sessions_site.configuration import data_directory, database_from_url, host_names, known_only_here, secret_key
+from sessions_site.configuration import (
+    data_directory,
+    database_from_url,
+    host_names,
+    known_only_here,
+    open_id,
+    secret_key,
+)
 from sessions_site.sqlite import prefer_newer_sqlite
 
 prefer_newer_sqlite()
@@ -54,7 +67,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "sessions_app.web.middleware.FindActor",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "sessions_site.workers.static_files",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "sessions_app.web.middleware.CsrfOfCookies",
@@ -63,6 +76,19 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "sessions_app.web.middleware.PageOrFragment",
 ]
+# django-allauth speaks with the issuer; it comes with forklore[oidc], and without it nobody signs in by OpenID.
+FORKLORE_OIDC = open_id(os.environ) if FORKLORE_MODE == "team" else None
+OPENID_APPS = [
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+]
+OPENID_MIDDLEWARE = ["allauth.account.middleware.AccountMiddleware"]
+SOCIALACCOUNT_ADAPTER = "sessions_app.web.openid_flow.Adapter"
+if FORKLORE_OIDC and find_spec("allauth"):
+    INSTALLED_APPS = [*OPENID_APPS, *INSTALLED_APPS]
+    MIDDLEWARE += OPENID_MIDDLEWARE
 ROOT_URLCONF = "sessions_site.urls"
 ASGI_APPLICATION = "sessions_site.asgi.application"
 TEMPLATES = [

@@ -17,6 +17,7 @@ for _name in (
     "CLAUDE_CONFIG_DIR",
     "FORKLORE_MODE",
     "FORKLORE_PROXY",
+    "FORKLORE_OIDC_ISSUER",
 ):
     os.environ.pop(_name, None)  # what is set on a developer's machine must not reach a test
 
@@ -29,5 +30,9 @@ DATABASES = {
 }
 # A file, because a database in memory knows neither WAL nor a second connection.
 DATABASES["default"]["TEST"] = {"NAME": f"{_own}/test.sqlite3"}
+
+# As where people sign in by OpenID; tests/web/test_openid.py says by whom.
+INSTALLED_APPS = [*OPENID_APPS, *INSTALLED_APPS]  # noqa: F405
+MIDDLEWARE = [*MIDDLEWARE, *OPENID_MIDDLEWARE]  # noqa: F405
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

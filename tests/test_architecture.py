@@ -22,16 +22,23 @@ WRITERS = {"store.py", "piece_table.py", "session_rows.py", "transcript_rows.py"
 WRITERS |= {
     "search_index.py",
     "search_rebuild.py",
+    "store_repair.py",
     "labels.py",
     "change_log.py",
     "write_keys.py",
     "journal.py",
+    "journal_labels.py",
+    "packing.py",
     "cleanup_rows.py",
     "redaction_rows.py",
+    "fork_rows.py",
+    "token_rows.py",
+    "journal_parents.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.
 WRITERS |= {"access/browsers.py", "access/codes.py", "access/tokens.py"}
 WRITERS |= {"access/audit.py", "access/roles.py", "access/people.py", "access/user_sessions.py", "access/faults.py"}
+WRITERS |= {"access/identities.py"}
 MANAGER_WRITES = {"create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "update", "delete"}
 MANAGER_WRITES |= {f"a{name}" for name in MANAGER_WRITES}
 SQL_WRITE = re.compile(

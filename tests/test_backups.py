@@ -113,7 +113,7 @@ class Backups:
         opened(tmp_path / "one", "await store.create('p', [{'role': 'user', 'content': 'one'}])")
         with closing(sqlite3.connect(tmp_path / "one")) as database:
             database.execute("CREATE TABLE forklore_noted (x)")
-            database.execute("DELETE FROM django_migrations WHERE name = '0004_browser_last_used_at'")
+            database.execute("DELETE FROM django_migrations WHERE name = '0005_identities'")
             database.commit()
         before = dump(tmp_path / "one")
         assert before[0]

@@ -15,11 +15,15 @@ import pytest
 from agent_framework import Agent, BaseChatClient, ChatResponse, Message
 from agents.testing import ScriptedModel, assistant_message
 from claude_agent_sdk import ClaudeAgentOptions
+from google import adk as google_adk
+from google.genai.types import Content
+from google.genai.types import Part as AdkPart
 from pydantic_ai import Agent as PydanticAgent
 from pydantic_ai.models.test import TestModel as PydanticModel
 
 from sessions_app.async_store import open_store
 from tests.builders import a_session, texts
+from tests.integrations.scripted import Scripted
 from tests.store.storage import settled
 
 CHECKOUT = Path(__file__).parents[1]
@@ -82,16 +86,22 @@ class ThoseOfTheReadme:
         assert "Hello! What shall we build?" in done.stdout
         assert (tmp_path / "agent.db").exists()
 
-    def test_put_the_sessions_of_two_sdks_here(self, within):
+    def test_put_the_sessions_of_three_sdks_here(self, within):
         async def scenario(store):
             given = {"store": store, "ClaudeAgentOptions": ClaudeAgentOptions, "Runner": agents.Runner}
-            options = (await run(block("README.md", "For agents", 1), agent=clerk("Hello!"), **given))["options"]
+            given |= {"adk": google_adk, "root_agent": google_adk.Agent(name="clerk", model=Scripted(["Hi there."]))}
+            space = await run(block("README.md", "For agents", 1), agent=clerk("Hello!"), **given)
+            options, runner = space["options"], space["runner"]
+            await runner.session_service.create_session(app_name="shop", user_id="ada", session_id="s")
+            prompt = Content(role="user", parts=[AdkPart(text="good day")])
+            said = [each async for each in runner.run_async(user_id="ada", session_id="s", new_message=prompt)]
+            assert said[-1].content.parts[0].text == "Hi there."
             key = {"project_key": "-code-shop", "session_id": str(uuid4())}
             await options.session_store.append(key, [{"type": "user", "message": {"role": "user", "content": "hi"}}])
             return await store.list_sessions(9)
 
         titles = [each.title for each in within(scenario)]
-        assert titles == ["hi", "hello"]
+        assert titles == ["hi", "good day", "hello"]
 
 
 class ThoseOfTheDocs:

@@ -20,11 +20,11 @@ APP = CHECKOUT / "sessions_app"
 TEMPLATES = sorted((CHECKOUT / "templates").rglob("*.html"))
 SCRIPTS = sorted((CHECKOUT / "static" / "js").glob("*.js"))
 
-# Who may say that a text is HTML: the pipeline, and what draws numbers and states, which nobody writes.
+# Who may say that a text is HTML: the pipeline, and what draws numbers, states and rows, which escapes what it is given.
 MAKERS = {
     f"web/rendering/{name}.py" for name in ("ansi", "cards", "diffs", "documents", "json_tree", "markdown", "marks")
 }
-MAKERS |= {"templatetags/forklore.py", "templatetags/quick.py"}
+MAKERS |= {"templatetags/forklore.py", "templatetags/quick.py", "templatetags/rows.py"}
 DRAWN = re.compile(r"\{\{ (?:block|body|line)\.html")  # what was written, as HTML
 # Each puts text into a page as HTML. Those that are there are constants, and highlight.js, which escapes its text.
 RISKY = re.compile(

@@ -91,6 +91,10 @@ class AnotherUser:
         )
         return done.stdout.split()
 
+    def test_reads_all_of_it_where_nothing_was_checked(self, data):
+        files = sorted(data.iterdir())
+        assert self.readable(*files) == [str(path) for path in files]
+
     def test_reads_nothing_although_the_way_there_is_open(self, data):
         files = sorted(data.iterdir())
         assert self.readable(*files) == [str(path) for path in files]

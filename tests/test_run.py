@@ -322,3 +322,12 @@ class Arguments:
         monkeypatch.setattr(run, "replace_by", lambda *command: begun.extend(command[2:]))
         run.main(arguments)
         assert begun == words
+
+    @pytest.mark.parametrize(("issuer", "name"), [("", "base"), ("https://login.example.org", "oidc")])
+    def test_get_what_an_openid_issuer_takes(self, monkeypatch, issuer, name):
+        chosen = []
+        monkeypatch.setenv("FORKLORE_OIDC_ISSUER", issuer)
+        monkeypatch.setattr(run, "python_with", lambda name: chosen.append(name) or "python")
+        monkeypatch.setattr(run, "replace_by", lambda *command: None)
+        run.main([])
+        assert chosen == [name]

@@ -12,10 +12,21 @@ THREATS = [f"T{number}" for number in (*range(1, 6), *range(15, 22), 33, 34, 37,
 NAMED = re.compile(r"`(tests/[\w/]*(?:\.py)?)((?:::\w+)*)`(?: \(([\w, ]+)\))?")
 
 
-def threats(page: str) -> dict[str, set[str]]:
-    """The tests of each row that begins with a threat's number."""
-    rows = re.findall(r"^\| (T\d+) [^|]*\| ([^|]*)\|$", page, re.M)
-    return {threat: {path + parts for path, parts, _ in NAMED.findall(tests)} for threat, tests in rows}
+ROW = re.compile(r"^\| (T\d+) [^|]*\| ([^|]*)\|(?: ([^|]*)\|)?$", re.M)
+
+
+def threats(page: str) -> dict[str, tuple[set[str], set[str]]]:
+    """Of each row that begins with a threat's number: its tests, and those with the defence switched off."""
+    return {threat: (named(tests), named(controls)) for threat, tests, controls in ROW.findall(page)}
+
+
+def named(text: str) -> set[str]:
+    return {path + parts for path, parts, _ in NAMED.findall(text)}
+
+
+def uncontrolled(page: str) -> list[str]:
+    """The threats without a test, or without one of their own that switches a defence off."""
+    return [threat for threat, (tests, controls) in threats(page).items() if not tests or not controls - tests]
 
 
 def missing(page: str) -> list[str]:
@@ -45,10 +56,58 @@ def named_by(body: list[ast.stmt], within: str = "") -> set[str]:
     return names
 
 
-def test_every_threat_has_a_test():
-    rows = threats(PAGE)
-    assert list(rows) == THREATS
-    assert [threat for threat, tests in rows.items() if not tests] == []
+def test_every_threat_has_a_test_and_one_with_the_defence_switched_off():
+    assert list(threats(PAGE)) == THREATS
+    assert uncontrolled(PAGE) == []
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "| `tests/test_guard.py` |",
+        "| `tests/test_guard.py` | |",
+        "| `tests/test_guard.py` | none is needed |",
+        "| `tests/test_guard.py` | `tests/test_guard.py` |",
+        "| | `tests/test_guard.py` |",
+    ],
+)
+def test_a_threat_without_either_would_be_found(cells):
+    assert uncontrolled(f"{PAGE}\n| T99 Something new {cells}\n") == ["T99"]
+    assert uncontrolled("| T99 Something new | `tests/test_guard.py` | `tests/test_headers.py` |") == []
+
+
+CONTROLS = sorted({path for _, controls in threats(PAGE).values() for path in controls})
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_control_switches_something_off_or_does_without(name):
+    """By its name, or by what it does: else a test of the defence itself would pass for one."""
+    path, _, part = name.partition("::")
+    switches = (
+        "monkeypatch",
+        "override_settings",
+        "without",
+        "would",
+        "nothing_was_checked",
+        "gets_all",
+        "an_address_is_sent",
+    )
+    for found in functions(ast.parse((CHECKOUT / path).read_text()).body, part):
+        assert any(word in ast.unparse(found) for word in switches), found.name
+
+
+def functions(body: list[ast.stmt], part: str) -> list[ast.FunctionDef]:
+    """The tests that are meant by Class, Class::test, or nothing."""
+    name, _, rest = part.partition("::")
+    found: list[ast.FunctionDef] = []
+    for node in body:
+        if name and getattr(node, "name", "") != name:
+            continue
+        if isinstance(node, ast.ClassDef):
+            found += functions(node.body, rest)
+        elif isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            found.append(node)
+    return found
 
 
 def test_every_row_of_the_page_has_a_test():

@@ -118,3 +118,69 @@ class TheSettings:
         assert set(said.split()) & {"(security.W004)", "(security.W008)"} == {"(security.W004)", "(security.W008)"}
         assert "W012" not in said
         assert "W016" not in said
+
+
+OIDC = {"FORKLORE_OIDC_CLIENT": "forklore", "FORKLORE_OIDC_SECRET": "s"}
+OIDC |= {"FORKLORE_OIDC_ISSUER": "https://login.example.org", "FORKLORE_OIDC_NAME": "Example"}
+# As an environment into which nobody has installed forklore[oidc].
+WITHOUT_THE_EXTRA = """
+import runpy, sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "allauth":
+            raise ModuleNotFoundError(name)
+import importlib.util
+found = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: None if name == "allauth" else found(name, *more)
+sys.meta_path.insert(0, Missing())
+sys.argv = sys.argv[1:]
+sys.path.insert(0, "")
+runpy.run_path("manage.py", run_name="__main__")
+"""
+
+
+class OpenID:
+    def page(self, command, environment):
+        with Server([*command, "up", "--port=0", "--no-browser"], CHECKOUT, environment) as server:
+            with urllib.request.urlopen(f"{server.url}/enter/", timeout=10) as answer:
+                page = answer.read().decode()
+            request = urllib.request.Request(f"{server.url}/enter/openid/callback/?code=x&state=y&_redir=")
+            try:
+                with urllib.request.urlopen(request, timeout=10) as answer:
+                    return page, answer.status
+            except urllib.error.HTTPError as error:
+                return page, error.code
+
+    def test_is_offered_where_it_is_installed_and_set(self, environment):
+        page, status = self.page(MANAGE, environment | TEAM | OIDC)
+        assert "Sign in with Example" in page
+        assert status == 403
+
+    def test_is_not_there_without_the_extra_and_all_else_is(self, environment):
+        command = [sys.executable, "-c", WITHOUT_THE_EXTRA, "manage.py"]
+        page, status = self.page(command, environment | TEAM | OIDC)
+        assert "Sign in with" not in page
+        assert 'name="password"' in page
+        assert status == 404
+
+    def test_is_not_there_without_an_issuer_or_alone(self, environment):
+        for settings in (TEAM, OIDC):
+            page, status = self.page(MANAGE, environment | settings)
+            assert "Sign in with" not in page
+            assert status == 404
+
+    def test_that_is_set_wrongly_does_not_start(self, environment):
+        wrong = environment | TEAM | OIDC | {"FORKLORE_OIDC_ISSUER": "http://login.example.org"}
+        code, said = manage(wrong, "up", "--no-browser")
+        assert code == 1
+        assert said == "CommandError: FORKLORE_OIDC_ISSUER is an address that begins with https://, without a query.\n"
+
+    def test_satisfies_djangos_own_check_and_needs_no_migration_of_ours(self, environment):
+        proxy = environment | TEAM | OIDC | {"FORKLORE_PROXY": "1"}
+        assert manage(proxy, "check", "--deploy", "--fail-level=WARNING")[0] == 0
+        assert manage(proxy, "makemigrations", "--check", "--dry-run", "forklore", "forklore_access")[0] == 0
+
+    def test_comes_to_a_database_that_was_there_before_and_goes_again(self, environment):
+        for settings in (TEAM, TEAM | OIDC, TEAM):
+            self.page(MANAGE, environment | settings)
+        assert manage(environment | TEAM, "create_admin", "root", stdin=f"{PASSWORD}\n")[0] == 0

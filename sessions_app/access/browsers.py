@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from sessions_app.access import secrets
+from sessions_app.access import audit, secrets
 from sessions_app.access.models import Browser
 from sessions_app.databases import execute
 from sessions_app.session_rows import aware
@@ -76,7 +76,9 @@ def revoke_others(secret: str) -> None:
 
 def revoke_all() -> int:
     """How many there were."""
-    return Browser.objects.all().delete()[0]
+    ended = Browser.objects.all().delete()[0]
+    audit.append("ended", "browser", "all", count=ended)
+    return ended
 
 
 def count() -> int:

@@ -12,6 +12,11 @@ class TokenNotFound(StoreError):
         super().__init__(f"There is no token named {name}.")
 
 
+class NotLetIn(StoreError):
+    def __init__(self, issuer: str):
+        super().__init__(f"{issuer} knows you, and this server does not let you in; ask one of its admins.")
+
+
 class InvalidRole(StoreError):
     """A role that nobody can have by default."""
 

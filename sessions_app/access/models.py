@@ -116,6 +116,21 @@ class UserSession(AbstractBaseSession):
         return SessionStore
 
 
+class Identity(models.Model):
+    """As whom an OpenID issuer knows a user (decision 0017): by its own word for them, which is never given to another."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="identities")
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+    linked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="identity_of_issuer"),
+            models.UniqueConstraint(fields=["user", "issuer"], name="identity_of_user"),
+        ]
+
+
 class Fault(models.Model):
     """A try to sign in that failed or is under way."""
 

@@ -24,9 +24,32 @@ def create_admin(name: str, password: str) -> None:
     _create(name, password, admin=True)
 
 
-def invite(name: str) -> User:
-    """Somebody without a password, who cannot sign in before they set one by their invitation. Raises InvalidPerson."""
-    return _create(name, None, admin=False)
+def invite(name: str, address: str = "") -> User:
+    """Somebody without a password, who cannot sign in before they set one by their invitation.
+
+    `address` is of e-mail; by it an OpenID issuer may bring them in. Raises InvalidPerson.
+    """
+    return _create(name, None, admin=False, address=address)
+
+
+def with_address(address: str) -> User | None:
+    """Who has that address of e-mail; None where several have, as only Django's admin can make it."""
+    # Databases fold letters that are others to a mail server: a dotless i is an i to PostgreSQL.
+    found = [user for user in User.objects.filter(email__iexact=address) if user.email.lower() == address.lower()]
+    return found[0] if len(found) == 1 else None
+
+
+def set_address(user: User, address: str) -> None:
+    """Raises InvalidPerson for one that is none, or somebody else's."""
+    _check_address(address, user)
+    with transaction.atomic(databases.current()):
+        user.email = address
+        user.save(update_fields=["email"])
+        audit.append("set address", "user", user.pk)
+
+
+def end_sessions(user: User) -> None:
+    user_sessions.end_all(user.pk)
 
 
 def invitation(user: User) -> tuple[str, str]:
@@ -83,14 +106,15 @@ def set_admin(user: User, admin: bool) -> None:
         audit.append("made admin" if admin else "no longer admin", "user", user.pk)
 
 
-def _create(name: str, password: str | None, *, admin: bool) -> User:
-    user = User(username=name, is_superuser=admin, is_staff=admin)
+def _create(name: str, password: str | None, *, admin: bool, address: str = "") -> User:
+    user = User(username=name, email=address, is_superuser=admin, is_staff=admin)
     try:
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise InvalidPerson(" ".join(error.messages)) from error
     if User.objects.filter(username__iexact=name).exists():
         raise InvalidPerson(f"There is somebody named {name} already.")
+    _check_address(address, user)
     if password is not None:
         _validate(password, user)
         user.set_password(password)
@@ -100,6 +124,19 @@ def _create(name: str, password: str | None, *, admin: bool) -> User:
         user.save()
         audit.append("created admin" if admin else "invited", "user", user.pk)
     return user
+
+
+def _check_address(address: str, user: User) -> None:
+    """ASCII alone: what looks like another address could be linked to its owner."""
+    user.email = address
+    try:
+        user.clean_fields(exclude=["password", "username"])
+    except ValidationError as error:
+        raise InvalidPerson(" ".join(error.messages)) from error
+    if not address.isascii():
+        raise InvalidPerson("An address of e-mail is written in ASCII here.")
+    if address and User.objects.filter(email__iexact=address).exclude(pk=user.pk).exists():
+        raise InvalidPerson("Somebody else has that address of e-mail.")
 
 
 def _validate(password: str, user: User) -> None:

@@ -18,7 +18,9 @@ from sessions_app.access.models import UserSession
 IDLE = timedelta(hours=12)
 LIFETIME = timedelta(days=7)
 NOTED = timedelta(minutes=5)  # how exactly the idle end is kept: a write at every request would cost more than the rest
+ABANDONED = timedelta(minutes=15)  # of somebody who went to an OpenID issuer and did not come back
 BEGAN = "forklore_began"
+STATES = "socialaccount_states"  # where allauth keeps what such a one began
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,18 @@ class SessionStore(db.SessionStore):
         row = cast(UserSession, super().create_model_instance(data))
         row.user_id = data.get(SESSION_KEY)
         row.began_at = datetime.fromisoformat(data[BEGAN]) if BEGAN in data else timezone.now()
-        row.expire_date = _end(row.began_at)
+        row.expire_date = row.began_at + ABANDONED if row.user_id is None and STATES in data else _end(row.began_at)
         return row
 
 
 def begin(session: Any) -> None:
     """Count the absolute end from now, as at signing in."""
     session[BEGAN] = timezone.now().isoformat()
+
+
+def forget_ended() -> None:
+    """The rows of sessions that lead nowhere any more."""
+    UserSession.objects.filter(expire_date__lte=timezone.now()).delete()
 
 
 def user_of(key: str) -> User | None:

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Header, Query, Router
 from ninja.errors import HttpError
 
-from sessions_app import figures, store
+from sessions_app import figures, parents, store
 from sessions_app.api import files, reading, schemas
 from sessions_app.api.problems import PROBLEMS, WRITING
 from sessions_app.api.wire import answer
@@ -197,6 +197,13 @@ def fork(request: HttpRequest, id: UUID, given: schemas.Fork, once: str | None =
         return _created(request, store.fork_at(id, given.position, given.project, once=once))
     project = session_of(id).project if given.project is None else given.project
     return _created(request, store.fork(project, id, given.messages or [], given.turns, once=once))
+
+
+@router.put("/sessions/{uuid:id}/parent", response={200: schemas.Session, **WRITING}, summary="Say whose child it is")
+def attach(request: HttpRequest, id: UUID, given: schemas.Place) -> HttpResponse:
+    """By an admin. Messages stay as they are; the fork point is where the two begin to differ."""
+    parents.attach(id, given.parent_id, given.relation)
+    return session(request, id, messages=False)
 
 
 @router.get("/sessions/{uuid:id}/find", response={200: schemas.Positions, **PROBLEMS}, summary="Find within a session")

@@ -78,7 +78,9 @@ class Change(Schema):
     number: int = Field(description="Ascends in the order of the changes, not always by one.")
     session: UUID
     project: str
-    kind: ChangeKind = Field(description="labelled: pinned, archived, tagged or no longer; moved: to another parent.")
+    kind: ChangeKind = Field(
+        description="labelled: pinned, archived, tagged or no longer; moved: to another parent or project."
+    )
 
 
 class Changes(Schema):
@@ -119,6 +121,18 @@ class Transcript(Schema):
     message_count: int
 
 
+class Amount(Schema):
+    messages: int
+    size_bytes: int
+    tokens: int = Field(description="Output tokens that the messages record; 0 where none are recorded.")
+
+
+class Ledger(Schema):
+    inherited: Amount = Field(description="Leading messages that its parent shows too.")
+    own: Amount
+    family: Amount
+
+
 class Relative(Schema):
     id: UUID
     parent_id: UUID | None
@@ -136,6 +150,43 @@ class Lineage(Schema):
     root: UUID
     count: int = Field(description="Sessions of the whole tree.")
     sessions: list[Relative] = Field(description="Each after its parent.")
+
+
+class Compared(Schema):
+    id: UUID
+    title: str
+    project: str
+    message_count: int
+    own_messages: int = Field(description="Behind the last common message.")
+    own_turns: int
+    output_tokens: int | None = Field(description="As far as the messages tell; null where none does.")
+    tool_calls: int
+    errors: int
+    files: list[str] = Field(description="That its tools named.")
+    first: datetime | None
+    last: datetime | None
+
+
+class ComparedMessage(Schema):
+    position: int
+    role: str
+    text: str
+    cut: bool = Field(description="Whether there is more of it.")
+
+
+class ComparedTurn(Schema):
+    number: int = Field(description="Counted from 1, from the beginning of the session.")
+    rows: list[list[ComparedMessage | None]] = Field(description="A message of each side, or null where it has none.")
+    more: int = Field(description="Messages of the turn that are left out.")
+
+
+class Comparison(Schema):
+    shared: int = Field(description="Leading messages that both have; the next ones are their own.")
+    shared_turns: int
+    sessions: list[Compared] = Field(description="The two, in the order of the address.")
+    counted: int = Field(description="Own messages of each whose tokens, calls, errors and files are counted at most.")
+    turns: list[ComparedTurn]
+    next: int | None = Field(description="The `start` of the turns that follow; null after the last.")
 
 
 class Project(Schema):
@@ -208,6 +259,11 @@ class Fork(Schema):
     messages: list[Message] | None = None
     turns: int = Field(0, ge=0)
     project: Text | None = Field(None, description="The parent's unless given.")
+
+
+class Place(Schema):
+    parent_id: UUID | None = Field(description="null for a root.")
+    relation: Relation = "fork"
 
 
 class Changed(Schema):

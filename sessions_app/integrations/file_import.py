@@ -59,10 +59,12 @@ class FileImport:
         transcript: Transcript,
         after_batch: Callable[[Candidate, Outcome], None],
         link: Callable[[Origin, ParentLink], None],
+        beginnings: known.Beginnings | None = None,
     ):
         self.outcome = Outcome()
         self._candidate, self._file, self._transcript = candidate, file, transcript
         self._after_batch, self._link = after_batch, link
+        self._beginnings = beginnings or known.Beginnings()
         self._status = os.fstat(file.fileno())
         self._sessions: dict[str, _Session] = {}
         self._rewritten = False
@@ -219,9 +221,17 @@ class FileImport:
             turns=facts.turns,
             created_at=self._time(facts.first),
             updated_at=self._time(facts.last),
+            beside=self._alike(session),
         )
-        store.import_batch(session.origin, batch, agent=self._transcript.agent)
+        record = store.import_batch(session.origin, batch, agent=self._transcript.agent)
+        if session.is_new and facts.opening:
+            self._beginnings.add(self._transcript.agent, facts.opening, record.id)
         session.written()
+
+    def _alike(self, session: _Session) -> tuple[UUID, ...]:
+        if not session.is_new or not session.facts.opening:
+            return ()
+        return self._beginnings.alike(self._transcript.agent, session.facts.opening)
 
     def _say_parent(self, session: _Session) -> None:
         link = self._transcript.link(session.name, session.facts)

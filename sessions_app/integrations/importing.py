@@ -20,6 +20,7 @@ from django.conf import settings
 from sessions_app import store
 from sessions_app.access import audit
 from sessions_app.errors import InvalidLineage, SessionPurged, StoreError
+from sessions_app.grouped_writes import GroupedWrites, grouped
 from sessions_app.integrations import claude_code, codex, files, known, lineage
 from sessions_app.integrations.file_import import Cancelled, FileImport, Outcome
 from sessions_app.integrations.files import Candidate, CannotRead, Other, Refused
@@ -32,6 +33,7 @@ FORMATS: list[tuple[Callable[[Message], bool], type[Transcript]]] = [
     (claude_code.recognises, claude_code.ClaudeCodeTranscript),
 ]
 _LOOKED_AT = 30  # lines by which a format is told
+_SMALL = 256 * 1024  # bytes of a file that shares its transaction with others
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +123,24 @@ class _Run:
         self._links: dict[Origin, tuple[ParentLink, bool]] = {}  # and whether the child had a parent before
         self._sources: set[str] = set()  # of new and grown sessions
         self._sizes = known.sizes_by_path()
+        self._beginnings = known.Beginnings()
+        self._group = GroupedWrites()
         self._done = self._bytes_done = self._total = self._bytes_total = 0
 
     def run(self, roots: list[Path]) -> Summary:
         started = time.monotonic()
         candidates = list(self._candidates(roots))
         self._total, self._bytes_total = len(candidates), sum(candidate.size for candidate in candidates)
-        try:
-            for candidate in candidates:
-                self._import(candidate)
-                self._done += 1
-                self._bytes_done += candidate.size
-                self._report(candidate)
-        except Cancelled:
-            self.summary.cancelled = True
+        with grouped() as self._group:
+            try:
+                for candidate in candidates:
+                    self._import(candidate)
+                    self._group.end_if_due()
+                    self._done += 1
+                    self._bytes_done += candidate.size
+                    self._report(candidate)
+            except Cancelled:
+                self.summary.cancelled = True
         self._link_again()
         if self.summary.messages:
             store.tidy(self.summary.messages)
@@ -178,7 +184,11 @@ class _Run:
             self._skip(candidate.path, _other_content(first, status.st_size), problem=False)
             return
         self.summary.files += 1
-        one = FileImport(candidate, file, transcript_of(candidate, first), self._after_batch, self._link)
+        if status.st_size <= _SMALL:
+            self._group.begin()
+        else:
+            self._group.end()
+        one = FileImport(candidate, file, transcript_of(candidate, first), self._after_batch, self._link, self._beginnings)  # fmt: skip
         try:
             one.run()
         finally:

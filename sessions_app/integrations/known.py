@@ -14,6 +14,7 @@ from sessions_app.models import Session, Transcript
 from sessions_app.records import Message, Origin
 
 WINDOW = 500  # messages read at once
+BESIDE = 8  # sessions that a new one is compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,30 @@ class Relative:
     parent: UUID | None
     fork_point: int | None
     facts: dict[str, Any]  # a transcripts.Facts as JSON
+
+
+class Beginnings:
+    """Which sessions of an agent begin with which prompt and answer, those of this run included."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, list[UUID]]] = {}
+
+    def alike(self, source: str, opening: str) -> tuple[UUID, ...]:
+        """The newest few."""
+        return tuple(self._of(source).get(opening, ())[-BESIDE:])
+
+    def add(self, source: str, opening: str, session: UUID) -> None:
+        found = self._of(source).setdefault(opening, [])
+        if session not in found[-BESIDE:]:
+            found.append(session)
+
+    def _of(self, source: str) -> dict[str, list[UUID]]:
+        if source not in self._known:
+            found = self._known[source] = {}
+            for relative in relatives(source):
+                if opening := relative.facts.get("opening"):
+                    found.setdefault(opening, []).append(relative.session)
+        return self._known[source]
 
 
 def sizes_by_path() -> dict[str, tuple[int, int]]:

@@ -30,7 +30,10 @@ whatever its case; open_session reads from the position of a hit on. A session i
 characters of it. Cite the links."""
 
 
-def server(store: SessionStore, url: str, *, may_write: bool = False) -> MCPServer:
+Url = str | Callable[[], str]
+
+
+def server(store: SessionStore, url: Url, *, may_write: bool = False) -> MCPServer:
     """Tools on an open store; `url` is where its pages are. Without `may_write` none of them changes anything."""
     app: MCPServer = MCPServer("forklore", instructions=INSTRUCTIONS, log_level="WARNING")
 
@@ -93,10 +96,13 @@ def server(store: SessionStore, url: str, *, may_write: bool = False) -> MCPServ
 
         @app.tool()
         @_in_one_sentence
-        async def fork_session(id: str, position: int) -> str:
-            """Make a session that starts with the first `position` messages of another; the other stays as it is."""
+        async def fork_session(id: str, position: int, project: str = "") -> str:
+            """Make a session that starts with the first `position` messages of another; the other stays as it is.
+
+            It is in the same project unless another is named.
+            """
             record = await _one(store, id)
-            return _told(await store.fork_at(record.id, position), url)
+            return _told(await store.fork_at(record.id, position, project or None), url)
 
     return app
 
@@ -124,7 +130,7 @@ async def _one(store: SessionStore, id: str) -> SessionRecord:
     raise StoreError(f"{id} may be any of these; give more of the id: {ids}")
 
 
-def _told(record: SessionRecord, url: str) -> str:
+def _told(record: SessionRecord, url: Url) -> str:
     parent = f", {record.relation} of {str(record.parent_id)[:8]}" if record.parent_id else ""
     return (
         f"{str(record.id)[:8]} {record.updated_at:%Y-%m-%d %H:%M} “{record.title}” in {record.project}:"
@@ -148,8 +154,8 @@ def _at(position: int | None) -> str:
     return "" if position is None else f"#{position} "
 
 
-def _link(url: str, id: Any, position: int | None) -> str:
-    return f"{url}/sessions/{id}/" + ("" if position is None else f"m/{position}/")
+def _link(url: Url, id: Any, position: int | None) -> str:
+    return f"{url() if callable(url) else url}/sessions/{id}/" + ("" if position is None else f"m/{position}/")
 
 
 def _bounded(limit: int) -> int:

@@ -26,6 +26,19 @@ _thread = ThreadPoolExecutor(1, "forklore-mcp")
 @asynccontextmanager
 async def application(tools: MCPServer, hosts: tuple[str, ...] = ()) -> AsyncIterator[Guard]:
     """An ASGI application, while the context lasts. It keeps nothing between two requests: each brings its token."""
+    async with _lasting(tools) as inner:
+        yield Guard(_TokensOnly(inner, inner), Rules(hosts=hosts, body_bytes=BODY_BYTES))
+
+
+@asynccontextmanager
+async def behind_tokens(reading: MCPServer, writing: MCPServer) -> AsyncIterator[Any]:
+    """The same for what stands behind a guard already; a token that may not write is shown the tools that read."""
+    async with _lasting(reading) as reads, _lasting(writing) as writes:
+        yield _TokensOnly(reads, writes)
+
+
+@asynccontextmanager
+async def _lasting(tools: MCPServer) -> AsyncIterator[Any]:
     inner = tools.streamable_http_app(
         streamable_http_path=PATH,
         json_response=True,
@@ -34,12 +47,13 @@ async def application(tools: MCPServer, hosts: tuple[str, ...] = ()) -> AsyncIte
         transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
     )
     async with inner.router.lifespan_context(inner):
-        yield Guard(_TokensOnly(inner), Rules(hosts=hosts, body_bytes=BODY_BYTES))
+        yield inner
 
 
 class _TokensOnly:
-    def __init__(self, inner: Any):
-        self._inner = inner
+    def __init__(self, reading: Any, writing: Any):
+        self._reading = reading
+        self._writing = writing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH:
@@ -51,7 +65,7 @@ class _TokensOnly:
             await _say(send, 401, words, (b"www-authenticate", b"Bearer"))
         else:
             with acting(actor):  # the tasks that answer have this context too
-                await self._inner(scope, receive, send)
+                await (self._writing if actor.may("write") else self._reading)(scope, receive, send)
 
 
 async def _actor(scope: Scope) -> Actor | None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, ClassVar, Protocol, Self
 
 from sessions_app.integrations.files import Candidate
 from sessions_app.projection import Kind, Projection
 from sessions_app.records import Message, Origin, ParentLink
 from sessions_app.titles import PROJECT_LIMIT
+
+ANSWERS = (Kind.ANSWER, Kind.TOOL_CALL)
+
+
+def content_digest(seen: Projection, before: bytes = b"") -> bytes:
+    """Of what a message says, whatever the ids and times that its agent wrote beside it, chained to those before."""
+    parts = [[part.kind, part.text, part.tool_name, part.tool_id, part.arguments] for part in seen.parts]
+    text = json.dumps([int(seen.kind), parts], sort_keys=True, default=str)
+    return blake2b(before + text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass(slots=True)
@@ -22,16 +33,27 @@ class Facts:
     first: str = ""  # time of its first line in ISO 8601
     last: str = ""
     turns: int = 0
+    asked: str = ""  # a digest of the first prompt, until it is answered
+    opening: str = ""  # a digest of the first prompt and its answer, by which forks are found that have no pointer
     detail: dict[str, Any] = field(default_factory=dict)  # belongs to the format
 
     def note(self, projection: Projection) -> None:
         self.turns += projection.kind == Kind.PROMPT
+        if not self.opening:
+            self._note_opening(projection)
         if projection.timestamp is not None:
             time = projection.timestamp.isoformat()
             if not self.first or projection.timestamp < datetime.fromisoformat(self.first):
                 self.first = time
             if not self.last or projection.timestamp > datetime.fromisoformat(self.last):
                 self.last = time
+
+    def _note_opening(self, seen: Projection) -> None:
+        if seen.kind == Kind.PROMPT and not self.asked:
+            self.asked = content_digest(seen).hex()
+        elif self.asked and seen.kind in ANSWERS:
+            self.opening = content_digest(seen, bytes.fromhex(self.asked)).hex()
+            self.asked = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -88,11 +88,19 @@ def _item_completed(item: Message, time: Any) -> Projection:
 
 def _token_count(info: Message, time: Any) -> Projection:
     last = dict_of(info.get("last_token_usage"))
-    return projected([], "", "token count", time, {"model": info.get("model"), "usage": _plain(last)}, meta=True)
+    source = {"model": info.get("model"), "usage": _plain(last), "id": _so_far(info.get("total_token_usage"))}
+    return projected([], "", "token count", time, source, meta=True)
 
 
 def _with_usage(payload: Message) -> Message:
-    return {"model": payload.get("model"), "usage": _plain(dict_of(payload.get("usage")))}
+    usage = _plain(dict_of(payload.get("usage")))
+    return {"model": payload.get("model"), "usage": usage, "id": _so_far(payload.get("thread_token_usage"))}
+
+
+def _so_far(total: Any) -> str:
+    """What tells one response from the next, for a record and an event tell of each, the event at times twice."""
+    known = _plain(dict_of(total))
+    return ", ".join(f"{known[key]} {key}" for key in sorted(known))
 
 
 def _plain(usage: Message) -> Message:

@@ -1,23 +1,27 @@
-"""Reads messages of pydantic-ai and of Microsoft's agent-framework, as their own JSON has them."""
+"""Reads messages of pydantic-ai, of Microsoft's agent-framework and of Google's ADK, as their own JSON has them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from sessions_app.projection.content import block_parts, call_part, image_part, result_parts, text_parts
 from sessions_app.projection.messages import projected, role_of
 from sessions_app.projection.parts import Part, PartKind, Projection
-from sessions_app.projection.values import text_of, unknown, without
+from sessions_app.projection.values import dict_of, text_of, unknown, without
 
 Message = dict[str, Any]
 
 
 def is_message(message: Message) -> bool:
-    return _is_of_pydantic_ai(message) or _is_of_agent_framework(message)
+    return _is_of_pydantic_ai(message) or _is_of_agent_framework(message) or _is_of_adk(message)
 
 
 def message_projection(message: Message) -> Projection:
+    if _is_of_adk(message):
+        return _of_adk(message)
     return _of_pydantic_ai(message) if _is_of_pydantic_ai(message) else _of_agent_framework(message)
 
 
@@ -139,3 +143,54 @@ def _is_image(content: Message) -> bool:
 
 _FILE_KEYS = frozenset(("type", "uri", "additional_properties"))
 _FRAMEWORK_KEYS = frozenset(("type", "role", "contents", "message_id", "created_at"))
+
+
+# Google's ADK: an event with an author, whose content has parts; https://google.github.io/adk-docs/events/
+
+
+def _is_of_adk(message: Message) -> bool:
+    is_event = isinstance(message.get("author"), str) and isinstance(message.get("invocationId"), str)
+    return is_event or (message.keys() == {"actions"} and isinstance(message["actions"], dict))
+
+
+def _of_adk(message: Message) -> Projection:
+    content = dict_of(message.get("content"))
+    said = content.get("parts")
+    parts = [found for part in (said if isinstance(said, list) else []) for found in _adk_part(part)]
+    role = "tool" if any(part.kind == "tool_result" for part in parts) else "assistant"
+    role = "user" if message.get("author") == "user" and role != "tool" else role
+    if "errorMessage" in message:
+        parts.append(Part("notice", text_of(message["errorMessage"])))
+    # What it did to the state is shown; ids, settings and what a program alone needs are nothing that was said.
+    parts += unknown({key: value for key, value in dict_of(message.get("actions")).items() if value})
+    counts = dict_of(message.get("usageMetadata"))
+    usage = {"input_tokens": counts.get("promptTokenCount"), "output_tokens": counts.get("candidatesTokenCount")}
+    source = {"model": message.get("modelVersion"), "usage": usage}
+    return projected(parts, role, "state" if "author" not in message else "", message.get("timestamp"), source)
+
+
+def _adk_part(part: Any) -> list[Part]:
+    if not isinstance(part, dict):
+        return unknown(part)
+    found: list[Part] = []
+    if text := text_of(part.get("text")):
+        found.append(Part("thinking" if part.get("thought") is True else "text", text))
+    if call := dict_of(part.get("functionCall")):
+        found.append(call_part(call.get("name"), call.get("id"), call.get("args")))
+    if answer := dict_of(part.get("functionResponse")):
+        found += _adk_result(answer)
+    if data := dict_of(part.get("inlineData")):
+        found += _attached({"media_type": data.get("mimeType"), "data": data.get("data")})
+    return found + unknown({key: value for key, value in part.items() if key not in _ADK_KEYS and value})
+
+
+def _adk_result(answer: Message) -> list[Part]:
+    response = answer.get("response")
+    values = dict_of(response)
+    if values.keys() in ({"result"}, {"error"}):
+        response = next(iter(values.values()))
+    text = response if isinstance(response, str) else orjson.dumps(response, default=str).decode()
+    return result_parts(text, answer.get("id"), True if "error" in values else None, answer.get("name"))
+
+
+_ADK_KEYS = frozenset(("text", "thought", "thoughtSignature", "functionCall", "functionResponse", "inlineData"))

@@ -65,6 +65,7 @@ def projected(
         _input_tokens(usage) if isinstance(usage, dict) else None,
         _output_tokens(usage) if isinstance(usage, dict) else None,
         label if kind == Kind.NOTICE else "",
+        text_of(source.get("id")) if isinstance(usage, dict) else "",
     )
 
 

@@ -53,3 +53,4 @@ class Projection:
     input_tokens: int | None = None  # cached ones included
     output_tokens: int | None = None
     label: str = ""  # of a notice: its type in words, such as "file history snapshot"
+    response: str = ""  # of which the tokens are told; the messages of one response tell the same ones again

@@ -9,6 +9,7 @@ from operator import itemgetter
 from time import monotonic, perf_counter
 from typing import Any
 
+from sessions_app.bodies import PACKED
 from sessions_app.databases import current, execute
 from sessions_app.first_look import runs_in
 from sessions_app.folding import storable
@@ -41,7 +42,8 @@ _ESCAPES = {ord(character): f"!{character}" for character in "!%_"}
 _LOOK = f"""SELECT block.strand_id, message.position
 FROM forklore_search found CROSS JOIN forklore_searchblock block CROSS JOIN forklore_message message
 WHERE found.forklore_search MATCH %s AND block.id = found.rowid / {BLOCK} AND message.strand_id = block.strand_id
-AND message.position = block.number * {BLOCK} + found.rowid %% {BLOCK} AND message.body LIKE %s ESCAPE '!' LIMIT %s"""  # noqa: S608 integers
+AND message.position = block.number * {BLOCK} + found.rowid %% {BLOCK} AND (message.body LIKE %s ESCAPE '!'
+OR message.body LIKE '{PACKED.replace("%", "%%")}') LIMIT %s"""  # noqa: S608 integers
 
 _Document = tuple[int, int | None, int | None]  # its number, strand and position
 

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from sessions_app.access import audit, browsers, faults, people, user_sessions
+from sessions_app.access import audit, browsers, faults, identities, people, user_sessions
 from sessions_app.access.errors import InvalidPerson
 from sessions_app.actors import Actor
 from sessions_app.errors import NotAllowed
@@ -56,8 +56,10 @@ def end_browsers(request: HttpRequest) -> HttpResponse:
         audit.append("ended", "browser", "all others")
     elif "id" in request.POST:
         user_sessions.end(_user(request).pk, request.POST["id"])
+        audit.append("ended", "browser", "one of their own")
     else:
         user_sessions.end_all(_user(request).pk, but=request.session.session_key)
+        audit.append("ended", "browser", "all others")
     messages.success(request, "Ended")
     return redirect("web:settings")
 
@@ -76,6 +78,7 @@ def _page(request: HttpRequest, status: int = 200, error: str = "") -> HttpRespo
         context |= {"data_directory": settings.DATA_DIR}
     else:
         key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+        context |= {"by": identities.provider(), "has_password": _user(request).has_usable_password()}
         context |= {"sessions": user_sessions.of(_user(request).pk, key)}
     return render(request, "settings/account.html", settings_page(request, "account") | context, status=status)
 

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from sessions_app import store
+from sessions_app import cleanup, space, store
 from sessions_app.errors import InvalidTitle
 from sessions_app.models import Session
 from sessions_app.web.context import wants_fragment
@@ -91,6 +91,7 @@ def purge(request: HttpRequest, id: UUID) -> HttpResponse:
         template = "sessions/_purge.html" if wants_fragment(request) else "sessions/purge.html"
         return render(request, template, {"session": session})
     store.purge(id)
+    space.give_back(cleanup.GIVING_BACK)
     text = f"Removed “{session.title}” for good"
     if wants_fragment(request):
         return render(request, "sessions/purged.html", {"session": session, "text": text})

@@ -12,17 +12,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from sessions_app import cleanup
-from sessions_app.cleanup import Entry
-from sessions_app.errors import InvalidPolicy, InvalidQuery, JournalEntryNotFound
+from sessions_app.errors import InvalidPolicy, InvalidQuery
 from sessions_app.models import Session
+from sessions_app.web.journal import text_of, told
 from sessions_app.web.settings_context import check_admin
 
-DONE = {
-    "trash": "moved to the trash",
-    "archive": "archived",
-    "purge": "removed for good",
-    "restore": "restored",
-}
+LATEST = 10  # entries of the journal
 SHOWN = 20  # sessions of a preview, by title
 
 
@@ -42,25 +37,9 @@ def run(request: HttpRequest) -> HttpResponse:
         entry = cleanup.run(cleanup.policy(request.POST.get("policy", "")))
     except InvalidPolicy as error:
         return _page(request, status=422, error=str(error))
-    messages.success(request, told(entry))
+    undo = f"entry:{entry.number}" if entry.done and entry.action != "purge" else ""
+    messages.success(request, text_of(entry), extra_tags=undo)
     return redirect("web:cleanup")
-
-
-@require_POST
-def undo(request: HttpRequest) -> HttpResponse:
-    """Takes back the entry of that number, or the last."""
-    check_admin(request)
-    number = request.POST.get("number", "")
-    try:
-        entry = cleanup.undo(int(number) if number.isdecimal() and len(number) < 19 else None)
-    except JournalEntryNotFound as error:
-        return _page(request, status=422, error=str(error))
-    messages.success(request, f"Took back: {told(entry)}")
-    return redirect("web:cleanup")
-
-
-def told(entry: Entry) -> str:
-    return f"{entry.done:,} session{'' if entry.done == 1 else 's'} {DONE[entry.action]}"
 
 
 # Helpers, in the order in which they are called
@@ -87,7 +66,7 @@ def _page(request: HttpRequest, chosen: str = "", status: int = 200, **more: obj
         "preview": preview,
         "kept": sorted(preview.kept.items()) if preview else [],
         "titles": _titles(preview.sessions[:SHOWN]) if preview else [],
-        "journal": [(entry, told(entry)) for entry in cleanup.entries()],
+        "journal": told(cleanup.entries(LATEST)),
         "place": "cleanup",
         **more,
     }

@@ -1,11 +1,10 @@
-"""Two sessions against their last common message: figures, what they share, and where they differ, turn by turn."""
+"""Up to four sessions against their last common message: figures, what they share, and where they differ, by turns."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from uuid import UUID
 
@@ -16,55 +15,34 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from sessions_app import store
+from sessions_app import cleanup, gate, store
+from sessions_app.actors import Role
+from sessions_app.errors import JournalEntryNotFound
 from sessions_app.models import Message, Session
 from sessions_app.projection import Kind, Projection, project
+from sessions_app.web.compare_figures import READ, Figures, figures_of, lowest
 from sessions_app.web.compare_words import Run, differing
 from sessions_app.web.errors import missing_is_404
 from sessions_app.web.rendering import ansi
 from sessions_app.web.rendering.cards import line_of
 from sessions_app.web.rendering.text import visible
 
+LETTERS = "ABCD"
 TURNS = 8  # of a window
 SHOWN = 12  # messages of a turn on each side
 LENGTH = 3000  # characters of a message
-READ = 1500  # messages of each session whose tokens, tools, errors and files are counted
-PATHS = ("file_path", "notebook_path", "path")  # where tools name the file they touch
-
-
-@dataclass(slots=True)
-class Figures:
-    """What a session came to behind the last common message."""
-
-    turns: int
-    messages: int
-    tokens: int | None = None
-    tools: int = 0
-    errors: int = 0
-    files: set[str] = field(default_factory=set)
-    first: datetime | None = None
-    last: datetime | None = None
-
-    @property
-    def duration(self) -> timedelta | None:
-        return self.last - self.first if self.first and self.last else None
-
-    @property
-    def minutes(self) -> str:
-        if self.duration is None:
-            return ""
-        hours, minutes = divmod(round(self.duration.total_seconds() / 60), 60)
-        return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+UNFOLDED = 30  # messages of what is shared that are shown at once
+OFFERED = 8  # further sessions
 
 
 @dataclass(slots=True)
 class Side:
     letter: str
     session: Session
-    other: Session  # which is archived where this one is kept
     prompts: list[int]  # behind the last common message
     figures: Figures
     keep_url: str
+    without_url: str  # the comparison without this one; "" where there are but two
 
     def turn(self, number: int) -> range:
         """The positions of a turn, counted from the last common message; what precedes the first prompt is of it."""
@@ -89,32 +67,51 @@ class Cell:
 @dataclass(slots=True)
 class Turn:
     number: int
-    rows: list[tuple[Cell | None, Cell | None]]
+    rows: list[list[tuple[str, Cell | None]]]  # by letters
     more: int  # messages that are not drawn
-    ended: str  # the letter of the session that has no such turn
+    ended: str  # the letters of the sessions that have no such turn
+
+
+@dataclass(slots=True)
+class Comparison:
+    sides: list[Side]
+    shared: int  # leading messages that all have
+    shared_turns: int
+    total: int  # turns behind those, of the one that has most
+    start: int  # the first of these that is drawn
+    turns: list[Turn]
 
 
 @require_safe
 @missing_is_404
-def compare(request: HttpRequest, id: UUID, other: UUID) -> HttpResponse:
-    first, second = _live(id), _live(other)
-    shared = shared_by(first, second)
-    left, right = _side("A", first, second, shared), _side("B", second, first, shared)
-    total = max(len(left.prompts), len(right.prompts), 1 if left.figures.messages or right.figures.messages else 0)
-    start = min(_start(request), max(total - 1, 0))
-    before = len([position for position in store.prompt_positions(id) if position < shared])
+def compare(request: HttpRequest, id: UUID, other: UUID, third: UUID | None = None, fourth: UUID | None = None) -> HttpResponse:  # fmt: skip
+    ids = [each for each in (id, other, third, fourth) if each]
+    sessions = [_live(each) for each in ids]
+    found = compared(sessions, _number(request, "turn") or 0)
+    sides, start, total, before = found.sides, found.start, found.total, found.shared_turns
+    files = _shared_files(sides)
     context = {
-        "sides": (left, right),
-        "better": _better(left.figures, right.figures),
-        "shared": shared,
+        "sides": sides,
+        "better": lowest([(side.letter, side.figures) for side in sides]),
+        "touched": [(side, [(name, name in files) for name in sorted(side.figures.files)]) for side in sides],
+        "shared": found.shared,
         "shared_turns": before,
-        "turns": [_turn(left, right, number, before) for number in range(start, min(start + TURNS, total))],
+        "unfolded": _unfolded(request, sessions[0], found.shared),
+        "turns": found.turns,
         "total": total,
         "first": before + start + 1,
         "last": before + min(start + TURNS, total),
-        "before_url": f"?turn={max(0, start - TURNS)}" if start else "",
-        "after_url": f"?turn={start + TURNS}" if start + TURNS < total else "",
-        "are_more": max(left.figures.messages, right.figures.messages) > READ,
+        "before_url": _address(request, turn=max(0, start - TURNS)) if start else "",
+        "after_url": _address(request, turn=start + TURNS) if start + TURNS < total else "",
+        "side": side if (side := request.GET.get("side", "")) in [each.letter for each in sides] else "",
+        "side_urls": [(each.letter, _address(request, side=each.letter)) for each in sides],
+        "all_url": _address(request, side=None),
+        "offered": _offered(sessions) if len(sessions) < len(LETTERS) else [],
+        "swapped_url": _compare_url([ids[1], ids[0], *ids[2:]]),
+        "are_many": len(sides) > 2,
+        "are_distinct": len(set(ids)) == len(ids),
+        "may_keep": all(_may_write(each) for each in sessions),
+        "are_more": max(side.figures.messages for side in sides) > READ,
         "read": READ,
         "place": "sessions",
     }
@@ -123,19 +120,36 @@ def compare(request: HttpRequest, id: UUID, other: UUID) -> HttpResponse:
 
 @require_POST
 @missing_is_404
-def keep(request: HttpRequest, id: UUID, other: UUID) -> HttpResponse:
-    """Archives the other one; with `undo` brings it back."""
-    if id == other:
+def keep(request: HttpRequest, id: UUID, other: UUID, third: UUID | None = None, fourth: UUID | None = None) -> HttpResponse:  # fmt: skip
+    """Archives the others, as one entry of the journal; ?entry= with `undo` takes that back."""
+    ids = [each for each in (id, other, third, fourth) if each]
+    if len(set(ids)) < len(ids):
         raise BadRequest("A session is kept against another one, not against itself.")
-    _live(id)
-    archived = _live(other)
-    back = request.POST.get("undo") == "1"
-    (store.unarchive if back else store.archive)(other)
-    done = "Brought back" if back else "Archived"
-    # The tag tells the toast what to send to undo it.
-    tags = "" if back else f"{reverse('web:keep', args=[id, other])}"
-    messages.success(request, f"{done} “{archived.title}”", extra_tags=tags)
-    return redirect("web:compare", id, other)
+    sessions = [_live(each) for each in ids]
+    for each in sessions[1:]:
+        gate.check_role_in(each.project_id, each.project.name, Role.WRITER)
+    named = f"“{sessions[1].title}”" if len(ids) == 2 else f"{len(ids) - 1} sessions"
+    if request.POST.get("undo") == "1":
+        _bring_back(request)
+        messages.success(request, f"Brought back {named}")
+    else:
+        entry = cleanup.act("archive", ids[1:])
+        # The tag tells the toast what to send to undo it.
+        undo = f"{reverse('web:keep', args=ids)}?entry={entry.number}"
+        messages.success(request, f"Archived {named}", extra_tags=undo)
+    return redirect("web:compare", *ids)
+
+
+def compared(sessions: Sequence[Session], start: int) -> Comparison:
+    """Two to four live sessions, with the turns from `start` on, counted from the last common message."""
+    ids = [each.pk for each in sessions]
+    shared = min(shared_by(sessions[0], each) for each in sessions[1:])
+    sides = [_side(letter, each, ids, shared) for letter, each in zip(LETTERS, sessions, strict=False)]
+    total = max(1 if any(side.figures.messages for side in sides) else 0, *(len(side.prompts) for side in sides))
+    start = min(start, max(total - 1, 0))
+    before = len([position for position in store.prompt_positions(ids[0]) if position < shared])
+    turns = [_turn(sides, number, before) for number in range(start, min(start + TURNS, total))]
+    return Comparison(sides, shared, before, total, start, turns)
 
 
 def shared_by(first: Session, second: Session) -> int:
@@ -179,57 +193,81 @@ def _live(id: UUID) -> Session:
     return session
 
 
-def _side(letter: str, session: Session, other: Session, shared: int) -> Side:
+def _side(letter: str, session: Session, ids: list[UUID], shared: int) -> Side:
     prompts = [position for position in store.prompt_positions(session.pk) if position >= shared]
-    figures = Figures(len(prompts), session.message_count - shared)
-    for message in store.get_messages(session.pk, shared, min(shared + READ, session.message_count)):
-        _count(figures, project(message))
-    if figures.messages > READ:
-        last = store.get_messages(session.pk, session.message_count - 1)
-        figures.last = project(last[0]).timestamp or figures.last
-    return Side(letter, session, other, prompts, figures, reverse("web:keep", args=[session.pk, other.pk]))
+    others = [each for each in ids if each != session.pk]
+    keep_url = reverse("web:keep", args=[session.pk, *others]) if others else ""
+    without = _compare_url(others) if len(others) > 1 else ""
+    return Side(letter, session, prompts, figures_of(session, shared, len(prompts)), keep_url, without)
 
 
-def _count(figures: Figures, seen: Projection) -> None:
-    if seen.output_tokens is not None:
-        figures.tokens = (figures.tokens or 0) + seen.output_tokens
-    if seen.timestamp:
-        figures.first = figures.first or seen.timestamp
-        figures.last = seen.timestamp
-    for part in seen.parts:
-        if part.kind == "tool_call":
-            figures.tools += 1
-            if isinstance(part.arguments, dict):
-                named = (part.arguments.get(name) for name in PATHS)
-                figures.files.update(name for name in named if isinstance(name, str))
-        elif part.kind == "tool_result" and part.is_error:
-            figures.errors += 1
+def _compare_url(ids: Sequence[UUID]) -> str:
+    return reverse("web:compare", args=[*ids])
 
 
-def _better(left: Figures, right: Figures) -> dict[str, str]:
-    """The letter of the lower figure of each kind; none where they are equal or one is not known."""
-    ways: dict[str, Callable[[Figures], int | timedelta | None]] = {
-        "turns": lambda of: of.turns,
-        "messages": lambda of: of.messages,
-        "tokens": lambda of: of.tokens,
-        "tools": lambda of: of.tools,
-        "errors": lambda of: of.errors,
-        "files": lambda of: len(of.files),
-        "duration": lambda of: of.duration,
+def _shared_files(sides: Sequence[Side]) -> set[str]:
+    """Files that more than one of them touched."""
+    found = [name for side in sides for name in side.figures.files]
+    return {name for name in found if found.count(name) > 1}
+
+
+def _unfolded(request: HttpRequest, session: Session, shared: int) -> dict | None:
+    """Some of what they share, where ?shared= asks for what stands there; the last of it by itself is what leads on."""
+    start = _number(request, "shared")
+    last = max(0, shared - UNFOLDED)
+    if start is None or not shared:
+        return {"open_url": f"{_address(request, shared=last)}#shared"} if shared else None
+    start = min(start, shared - 1)
+    stop = min(start + UNFOLDED, shared)
+    read = enumerate(map(project, store.get_messages(session.pk, start, stop)), start)
+    return {
+        "cells": [_cell("", session, one, _text(one), [(_text(one)[:LENGTH], False)]) for one in read],
+        "fold_url": f"{_address(request, shared=None)}#shared",
+        "earlier_url": f"{_address(request, shared=max(0, start - UNFOLDED))}#shared" if start else "",
+        "later_url": f"{_address(request, shared=stop)}#shared" if stop < shared else "",
+        "first": start,
+        "last": stop - 1,
     }
-    found = {}
-    for name, way in ways.items():
-        a, b = way(left), way(right)
-        if a is not None and b is not None and a != b:
-            found[name] = "A" if a < b else "B"  # type: ignore[operator]  # both of one kind
-    return found
 
 
-def _turn(left: Side, right: Side, number: int, before: int) -> Turn:
-    a, b = left.turn(number), right.turn(number)
-    rows = [_row(left, right, one, two) for one, two in zip_longest(_read(left, a), _read(right, b))]
-    ended = "" if a and b else left.letter if not a else right.letter
-    return Turn(before + number + 1, rows, max(0, len(a) - SHOWN) + max(0, len(b) - SHOWN), ended)
+def _address(request: HttpRequest, **changes: object) -> str:
+    query = request.GET.copy()
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value is not None:
+            query[name] = str(value)
+    return f"{request.path}?{query.urlencode()}" if query else request.path
+
+
+def _offered(sessions: Sequence[Session]) -> list[tuple[str, str]]:
+    """Titles and addresses of the same comparison with one more: the children and siblings of these."""
+    ids = [each.pk for each in sessions]
+    known = {*ids, *(each.parent_id for each in Session.objects.visible().filter(pk__in=ids) if each.parent_id)}
+    related = Session.objects.visible().live().filter(parent__in=known).exclude(relation="subagent")
+    found = related.exclude(pk__in=ids).newest_first()[:OFFERED]
+    return [(each.title, _compare_url([*ids, each.pk])) for each in found]
+
+
+def _may_write(session: Session) -> bool:
+    return gate.role_in(session.project_id) >= Role.WRITER
+
+
+def _bring_back(request: HttpRequest) -> None:
+    entry = request.GET.get("entry", "")
+    if not (entry.isascii() and entry.isdigit() and len(entry) < 19):
+        raise BadRequest("An undo names what it takes back.")
+    try:
+        cleanup.undo(int(entry))
+    except JournalEntryNotFound as error:
+        raise Http404(str(error)) from None
+
+
+def _turn(sides: Sequence[Side], number: int, before: int) -> Turn:
+    places = [side.turn(number) for side in sides]
+    read = [_read(side, positions) for side, positions in zip(sides, places, strict=True)]
+    rows = [_row(sides, row) for row in zip_longest(*read)]
+    ended = [side.letter for side, positions in zip(sides, places, strict=True) if not positions]
+    return Turn(before + number + 1, rows, sum(max(0, len(each) - SHOWN) for each in places), " and ".join(ended))
 
 
 def _read(side: Side, positions: range) -> list[tuple[int, Projection]]:
@@ -239,21 +277,27 @@ def _read(side: Side, positions: range) -> list[tuple[int, Projection]]:
     return list(enumerate(map(project, store.get_messages(side.session.pk, positions.start, stop)), positions.start))
 
 
-def _row(
-    left: Side, right: Side, one: tuple[int, Projection] | None, two: tuple[int, Projection] | None
-) -> tuple[Cell | None, Cell | None]:
-    a, b = _text(one), _text(two)
-    if one and two and one[1].role == two[1].role and one[1].kind == two[1].kind:
-        runs = differing(a[:LENGTH], b[:LENGTH])
-    else:
-        runs = [(a[:LENGTH], False)], [(b[:LENGTH], False)]
-    return _cell(left, one, a, runs[0]), _cell(right, two, b, runs[1])
+def _row(sides: Sequence[Side], row: Sequence[tuple[int, Projection] | None]) -> list[tuple[str, Cell | None]]:
+    """The messages that stand beside each other, each with the words marked that the first of its kind lacks."""
+    texts = [_text(each) for each in row]
+    runs: list[list[Run]] = [[(text[:LENGTH], False)] for text in texts]
+    for at in range(1, len(row)):
+        if _alike(row[0], row[at]):
+            first, runs[at] = differing(texts[0][:LENGTH], texts[at][:LENGTH])
+            if len(row) == 2:
+                runs[0] = first
+    return [
+        (side.letter, _cell(side.letter, side.session, one, text, marked) if one else None)
+        for side, one, text, marked in zip(sides, row, texts, runs, strict=True)
+    ]
 
 
-def _cell(side: Side, of: tuple[int, Projection] | None, text: str, runs: list[Run]) -> Cell | None:
-    if of is None:
-        return None
-    return Cell(side.letter, side.session.pk, of[0], _role(of[1]), runs, len(text) > LENGTH)
+def _alike(one: tuple[int, Projection] | None, two: tuple[int, Projection] | None) -> bool:
+    return bool(one and two and one[1].role == two[1].role and one[1].kind == two[1].kind)
+
+
+def _cell(letter: str, session: Session, of: tuple[int, Projection], text: str, runs: list[Run]) -> Cell:
+    return Cell(letter, session.pk, of[0], _role(of[1]), runs, len(text) > LENGTH)
 
 
 def _role(seen: Projection) -> str:
@@ -270,6 +314,6 @@ def _text(of: tuple[int, Projection] | None) -> str:
     return visible("\n".join(part for part in parts if part) or of[1].label)
 
 
-def _start(request: HttpRequest) -> int:
-    text = request.GET.get("turn", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+def _number(request: HttpRequest, name: str) -> int | None:
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

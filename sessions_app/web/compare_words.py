@@ -16,7 +16,8 @@ def differing(left: str, right: str) -> tuple[list[Run], list[Run]]:
     a, b = WORD.findall(left), WORD.findall(right)
     if left == right or len(a) > WORDS or len(b) > WORDS:
         return [(left, False)], [(right, False)]
-    matcher = SequenceMatcher(None, a, b, autojunk=False)
+    # A match begins with a word: that blanks are the same says little, and to try each with each takes longest.
+    matcher = SequenceMatcher(str.isspace, a, b, autojunk=False)
     codes = matcher.get_opcodes()
     alike = sum(_words(a[i1:i2]) for kind, i1, i2, _, _ in codes if kind == "equal")
     if alike * 4 < max(_words(a), _words(b)):

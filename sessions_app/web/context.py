@@ -45,6 +45,14 @@ class Allowed:
         self.purge = _Projects(Role.MAINTAINER)
 
     @property
+    def write_somewhere(self) -> bool:
+        return bool(self.write)
+
+    @property
+    def purge_somewhere(self) -> bool:
+        return bool(self.purge)
+
+    @property
     def cleanup(self) -> bool:
         """Whether clean-up by policies is theirs."""
         actor = actors.current()
@@ -57,6 +65,9 @@ class _Projects:
 
     def __contains__(self, project_id: object) -> bool:
         return self._known is None or project_id in self._known
+
+    def __bool__(self) -> bool:
+        return self._known is None or bool(self._known)
 
     @cached_property
     def _known(self) -> set[int] | None:

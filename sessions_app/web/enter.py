@@ -40,12 +40,12 @@ wrong_codes = Throttle(most=10, seconds=60)
 @require_http_methods(["GET", "HEAD", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
     if settings.FORKLORE_MODE == "team":
-        return sign_in.sign_in(request, _own_address((request.POST or request.GET).get("next", "")))
+        return sign_in.sign_in(request, own_address((request.POST or request.GET).get("next", "")))
     if request.method == "POST":
         return _enter_with(request, request.POST.get("code", "")[:LONGEST])
     if request.actor and "next" in request.GET:  # type: ignore[attr-defined]  # by FindActor
-        return HttpResponseRedirect(_own_address(request.GET["next"]))
-    return _page(request, 200, _own_address(request.GET.get("next", "")))
+        return HttpResponseRedirect(own_address(request.GET["next"]))
+    return _page(request, 200, own_address(request.GET.get("next", "")))
 
 
 @never_cache
@@ -85,6 +85,11 @@ def refusal(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+def own_address(address: str) -> str:
+    """Where to go on to: a path of this site, or its first page for anything else."""
+    return address if address.startswith("/") and url_has_allowed_host_and_scheme(address, None) else "/"
+
+
 def sentence(request: HttpRequest, status: int, words: str) -> HttpResponse:
     """For a script as text, and for a page that asked for a part of itself as js/errors.js tells it."""
     if request.headers.get("HX-Request"):
@@ -93,7 +98,7 @@ def sentence(request: HttpRequest, status: int, words: str) -> HttpResponse:
 
 
 def _enter_with(request: HttpRequest, code: str) -> HttpResponse:
-    address = _own_address(request.POST.get("next", ""))
+    address = own_address(request.POST.get("next", ""))
     wait = wrong_codes.wait()
     if wait:
         answer = _page(request, 429, address, f"Too many wrong codes; try again in {wait:.0f} seconds.")
@@ -121,11 +126,6 @@ def _page(request: HttpRequest, status: int, address: str, error: str = "") -> H
     return render(request, "enter/page.html", context, status=status)
 
 
-def _own_address(address: str) -> str:
-    """Where to go on to: a path of this site, or its first page for anything else."""
-    return address if address.startswith("/") and url_has_allowed_host_and_scheme(address, None) else "/"
-
-
 @cache
 def _invitations() -> str:
     return reverse("web:invitation", args=["x", "x"]).partition("x")[0]
@@ -133,4 +133,5 @@ def _invitations() -> str:
 
 @cache
 def _open_paths() -> frozenset[str]:
-    return frozenset((reverse("web:enter"), reverse("web:healthz"), *map(static, FILES)))
+    pages = ("web:enter", "web:openid", "web:openid-callback", "web:healthz")
+    return frozenset((*map(reverse, pages), *map(static, FILES)))

@@ -81,6 +81,35 @@ def status(last_write: datetime, now: datetime) -> str:
     return "running" if silence < RUNNING else "idle" if silence < IDLE else "ended"
 
 
+DEEDS = {  # what was done to many sessions; the tag or project stands for the mark
+    "trash": "moved to the trash",
+    "archive": "archived",
+    "unarchive": "taken out of the archive",
+    "purge": "removed for good",
+    "restore": "restored",
+    "pin": "pinned",
+    "unpin": "unpinned",
+    "tag": "tagged “{}”",
+    "untag": "no longer tagged “{}”",
+    "move": "moved to “{}”",
+    "attach": "put elsewhere in a lineage",
+    "pack": "packed",
+    "rename": "renamed",
+    "fork": "forked",
+}
+
+
+def deed_text(action: str, count: int, value: str = "") -> str:
+    """3 sessions tagged “flaky”."""
+    return f"{count:,} session{'' if count == 1 else 's'} {DEEDS[action].replace('{}', value)}"
+
+
+def packed_text(before: int, saved: int) -> str:
+    """16 MB as 4.2 MB, 3.8 times smaller."""
+    after = max(before - saved, 1)
+    return f"{size_text(before)} as {size_text(before - saved)}, {before / after:.1f} times smaller"
+
+
 RESUMING = {"claude-code": "claude --resume", "codex": "codex resume"}
 
 

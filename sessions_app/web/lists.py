@@ -9,18 +9,22 @@ from uuid import UUID
 
 from django import forms
 from django.core.exceptions import BadRequest, ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
 from sessions_app import figures
 from sessions_app.figures import Figures
+from sessions_app.grammar import QUERY_LIMIT, Condition, Query, parse
 from sessions_app.models import Project, Session
 from sessions_app.querysets import SessionQuerySet
+from sessions_app.search.filters import filters_of
 from sessions_app.web import imports, live
 from sessions_app.web.context import address, rail, wants_fragment
 from sessions_app.web.formats import count_text
+from sessions_app.web.query_words import understood
 
 PAGE_LENGTH = 50  # sessions
 LARGEST_INTEGER = 2**63 - 1  # what both databases can compare with
@@ -30,6 +34,17 @@ SORTS = {  # the word in the address, the field, and whether its first click sor
     "messages": ("message_count", True),
     "size": ("size_bytes", True),
     "updated": ("updated_at", True),
+}
+PRESETS = {  # words of the grammar, as they are offered
+    "is:running": "Running",
+    "is:pinned": "Pinned",
+    "is:root": "Roots",
+    "is:fork": "Forks",
+    "has:forks": "Forked from",
+    "after:7d": "Of the last 7 days",
+    "before:30d": "Older than 30 days",
+    "size:>1mb": "Larger than 1 MB",
+    "turns:>10": "More than 10 turns",
 }
 COLUMNS = (  # heading, word of SORTS or "", class of its cells
     ("Title", "title", "what"),
@@ -71,8 +86,9 @@ class Cursor:
 
 
 class ListForm(forms.Form):
-    """The query string of a list: sort=-size, after=CURSOR, subagents=1, archived=1, of=ID of the parent."""
+    """The query string of a list: q=WORDS, sort=-size, after=CURSOR, subagents=1, archived=1, of=ID of the parent."""
 
+    q = forms.CharField(required=False, max_length=QUERY_LIMIT)
     sort = forms.CharField(required=False)
     after = forms.CharField(required=False)
     subagents = forms.BooleanField(required=False)
@@ -114,10 +130,25 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Narrowing:
+    """What the words of the query make of a list: they narrow it; what else was typed is for the search."""
+
+    query: str
+    text: str  # what is no such word; "" where all are
+    words: dict[str, Any]  # of fragments/understood.html
+    narrows: bool
+    presets: list[tuple[str, str]]  # words for people, and the address of the list that they lead to
+    others: list[tuple[str, str]]  # what else stands in the query string
+    all_url: str  # without words
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     sessions: list[Session]
     columns: list[Column]
-    total: int  # sessions that there are
+    narrowing: Narrowing
+    everything: int  # sessions that there are
+    total: int  # those that the query lets through
     listed: int  # those that are not hidden
     left_out: list[LeftOut]  # what is hidden unless it is asked for, of each kind that there is
     more_url: str  # the next page; "" at the end
@@ -125,6 +156,7 @@ class Listing:
     by_age: bool  # newest first
     parent: Session | None
     may_import: bool  # whether to offer it
+    address: str  # by which web/selection.py finds all of it again
 
 
 @require_safe
@@ -145,22 +177,26 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) ->
 
     Raises BadRequest, and Http404 for an unknown parent.
     """
-    form = ListForm(request.GET)
-    if not form.is_valid():
-        raise BadRequest(next(iter(form.errors.values()))[0])
-    wish = form.cleaned_data
-    parent = get_object_or_404(Session.objects.visible().live(), pk=wish["of"]) if wish["of"] else None
+    wish = _wish(request.GET)
+    parent = _parent(wish)
     if parent:
         sessions = sessions.children_of(parent.pk)
-        count = sessions.figures()
-        totals = Figures(*(count[name] for name in ("sessions", "subagents", "archived", "archived_subagents")))
-    shown = sessions if wish["subagents"] else sessions.without_subagents()
-    shown = shown if wish["archived"] else shown.unarchived()
+        totals = _counted(sessions)
+    everything = totals.sessions
+    query = parse(wish["q"], timezone.localtime())
+    told = _told(query)
+    if told:
+        sessions = sessions.among(filters_of(query).sessions)
+        totals = _counted(sessions)
+    _reveal(wish, told)
+    shown = _shown(sessions, wish)
     left_out = _left_out(request, totals, wish)
     page, more_url = _page(request, shown, wish)
     return Listing(
         sessions=page,
         columns=[_column(request, *column, *wish["sort"]) for column in COLUMNS],
+        narrowing=_narrowing(request, query, told),
+        everything=everything,
         total=totals.sessions,
         listed=totals.sessions - sum(each.count for each in left_out if not each.shown),
         left_out=left_out,
@@ -169,6 +205,71 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) ->
         by_age=wish["sort"] == ("updated", True),
         parent=parent,
         may_import=request.actor.may("admin"),  # type: ignore[attr-defined]  # by FindActor
+        address=request.get_full_path_info(),
+    )
+
+
+def all_of(query: QueryDict, sessions: SessionQuerySet) -> SessionQuerySet:
+    """What the list of these sessions holds with that query string, on all its pages. Raises BadRequest and Http404."""
+    wish = _wish(query)
+    parent = _parent(wish)
+    found = sessions.children_of(parent.pk) if parent else sessions
+    words = parse(wish["q"], timezone.localtime())
+    if told := _told(words):
+        found = found.among(filters_of(words).sessions)
+    _reveal(wish, told)
+    return _shown(found, wish)
+
+
+def _wish(query: QueryDict) -> dict:
+    form = ListForm(query)
+    if not form.is_valid():
+        raise BadRequest(next(iter(form.errors.values()))[0])
+    return form.cleaned_data
+
+
+def _parent(wish: dict) -> Session | None:
+    return get_object_or_404(Session.objects.visible().live(), pk=wish["of"]) if wish["of"] else None
+
+
+def _shown(sessions: SessionQuerySet, wish: dict) -> SessionQuerySet:
+    shown = sessions if wish["subagents"] else sessions.without_subagents()
+    return shown if wish["archived"] else shown.unarchived()
+
+
+def _told(query: Query) -> list[Condition]:
+    """The words that narrow a list of sessions."""
+    return [condition for condition in query.conditions if condition.name != "role"]
+
+
+def _reveal(wish: dict, told: list[Condition]) -> None:
+    """Show what is hidden else, where a word asks for it."""
+    for state, name in (("archived", "archived"), ("subagent", "subagents")):
+        wish[name] = wish[name] or any(each.value == state and not each.negated for each in told if each.name == "is")
+
+
+def _counted(sessions: SessionQuerySet) -> Figures:
+    count = sessions.figures()
+    return Figures(*(count[name] for name in ("sessions", "subagents", "archived", "archived_subagents")))
+
+
+def _narrowing(request: HttpRequest, query: Query, told: list[Condition]) -> Narrowing:
+    others = {
+        name: value for name in ("sort", "subagents", "archived", "of", "rail") if (value := request.GET.get(name))
+    }
+    roles = [query.source[each.start : each.stop] for each in query.conditions if each.name == "role"]
+    return Narrowing(
+        query.source,
+        " ".join([*roles, query.text.strip()]).strip(),
+        understood(query, request.path, others),
+        bool(told),
+        [
+            (name, address(request, q=f"{query.source.rstrip()} {word}".strip()))
+            for word, name in PRESETS.items()
+            if word not in query.source.split()
+        ],
+        list(others.items()),
+        address(request, q=None),
     )
 
 

@@ -13,8 +13,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from sessions_app.access import identities, roles
 from sessions_app.access import people as people_of_team
-from sessions_app.access import roles
 from sessions_app.access.errors import InvalidPerson, InvalidRole
 from sessions_app.access.models import DefaultRole, Grant
 from sessions_app.actors import Role
@@ -35,9 +35,10 @@ def people(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _people_page(request)
     try:
-        user = people_of_team.invite(request.POST.get("name", "").strip())
+        user = people_of_team.invite(request.POST.get("name", "").strip(), _address(request))
     except InvalidPerson as error:
-        return _people_page(request, 422, error=str(error), wanted=request.POST.get("name", ""))
+        wanted = {"wanted": request.POST.get("name", ""), "wanted_address": request.POST.get("address", "")}
+        return _people_page(request, 422, error=str(error), **wanted)
     return _people_page(request, invited=user, link=_link(request, user))
 
 
@@ -117,6 +118,16 @@ def _no_admin(request: HttpRequest, user: User) -> Done:
     return None
 
 
+def _set_address(request: HttpRequest, user: User) -> Done:
+    people_of_team.set_address(user, _address(request))
+    return None
+
+
+def _unlink(request: HttpRequest, user: User) -> Done:
+    identities.unlink(user)
+    return None
+
+
 def _invite_again(request: HttpRequest, user: User) -> Done:
     people_of_team.reset(user)
     return _person_page(request, user, link=_link(request, user))
@@ -129,14 +140,16 @@ CHANGES: dict[str, Callable[[HttpRequest, User], Done]] = {
     "admin": _make_admin,
     "no-admin": _no_admin,
     "invite": _invite_again,
+    "address": _set_address,
+    "unlink": _unlink,
 }
 
 
 def _people_page(request: HttpRequest, status: int = 200, **more: object) -> HttpResponse:
-    users = User.objects.all()
+    users = identities.with_links(User.objects.all())
     if wanted := request.GET.get("q", ""):
         users = users.filter(username__icontains=wanted)
-    context = {"paged": paged(request, users, "username"), "q": wanted, **more}
+    context = {"paged": paged(request, users, "username"), "q": wanted, "by": identities.provider(), **more}
     return render(request, "settings/people.html", settings_page(request, "people") | context, status=status)
 
 
@@ -144,6 +157,8 @@ def _person_page(request: HttpRequest, user: User, status: int = 200, **more: ob
     grants = Grant.objects.filter(user=user).select_related("project").order_by("project__name")
     context = {
         "person": user,
+        "by": identities.provider(),
+        "linked": identities.is_linked(user),
         "grants": [(grant.project, grant.role) for grant in grants],
         **projects_to_choose(request, Project.objects.visible().exclude(grants__user=user)),
         "choices": CHOICES,
@@ -154,6 +169,10 @@ def _person_page(request: HttpRequest, user: User, status: int = 200, **more: ob
 
 def _link(request: HttpRequest, user: User) -> str:
     return request.build_absolute_uri(reverse("web:invitation", args=people_of_team.invitation(user)))
+
+
+def _address(request: HttpRequest) -> str:
+    return request.POST.get("address", "").strip()
 
 
 def _project(request: HttpRequest) -> Project:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 from urllib.parse import urlencode
@@ -17,12 +16,13 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_safe
 
-from sessions_app.grammar import QUERY_LIMIT, Condition, Problem, Query, parse
+from sessions_app.grammar import QUERY_LIMIT, Query, parse
 from sessions_app.models import Session
 from sessions_app.search import SearchPage, search_page, sharing
 from sessions_app.search.filters import filters_of
 from sessions_app.search.indexed import Key
 from sessions_app.web.context import address, wants_fragment
+from sessions_app.web.query_words import understood
 from sessions_app.web.search_facets import Facet, facets
 from sessions_app.web.search_groups import groups
 
@@ -50,24 +50,6 @@ class SearchForm(forms.Form):
     also = forms.CharField(required=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A word of the query as it is shown, and the address of the page without it."""
-
-    name: str
-    value: str
-    without: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    problem: Problem
-    word: str  # as it was typed
-    without: str
-    repaired: str  # the address of the page with the word that was meant; "" if none is near
-    as_text: str  # the address of the page on which it is looked for
-
-
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
@@ -89,7 +71,9 @@ def search(request: HttpRequest) -> HttpResponse:
 
 
 def _asks(query: Query) -> bool:
-    return bool(query.text.strip()) or any(condition.name != "role" for condition in query.conditions)
+    """Whether there is anything to be found: a text, or else words that tell of sessions alone."""
+    names = {condition.name for condition in query.conditions}
+    return bool(query.text.strip()) or (bool(names) and "role" not in names)
 
 
 def _too_long(query: Query) -> list[str]:
@@ -98,32 +82,12 @@ def _too_long(query: Query) -> list[str]:
 
 
 def _context(query: Query) -> dict[str, Any]:
-    def url(source: str) -> str:
-        return f"{reverse('web:search')}?{urlencode({'q': source})}"
-
-    def word(part: Condition | Problem) -> str:
-        return query.source[part.start : part.stop]
-
-    return {
+    return understood(query, reverse("web:search")) | {
         "query": query.source,
         "text": query.text,
         "underlined": _underlined(query),
         "facets_url": f"{reverse('web:search')}?{urlencode({'q': query.source, 'part': 'facets'})}",
         "examples": EXAMPLES.items(),
-        "chips": [
-            Chip(word(part).split(":", 1)[0], word(part).split(":", 1)[1], url(query.without(part)))
-            for part in query.conditions
-        ],
-        "mistakes": [
-            Mistake(
-                problem,
-                word(problem),
-                url(query.without(problem)),
-                url(query.with_repaired(problem)) if problem.repaired else "",
-                url(query.with_escaped(problem)),
-            )
-            for problem in query.problems
-        ],
     }
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from sessions_app.access import audit, faults, people, user_sessions
+from sessions_app.access import audit, faults, identities, people, user_sessions
 from sessions_app.access.errors import InvalidPerson
 
 LONGEST = 1000  # characters of a name or a password
@@ -24,8 +24,9 @@ def sign_in(request: HttpRequest, address: str) -> HttpResponse:
     return page(request, 200, address)
 
 
-def page(request: HttpRequest, status: int, address: str, error: str = "") -> HttpResponse:
-    return render(request, "enter/sign_in.html", {"next": address, "error": error}, status=status)
+def page(request: HttpRequest, status: int, address: str, error: str = "", openid_error: str = "") -> HttpResponse:
+    context = {"next": address, "error": error, "openid_error": openid_error, "by": identities.provider()}
+    return render(request, "enter/sign_in.html", context, status=status)
 
 
 @never_cache
@@ -45,9 +46,15 @@ def invitation(request: HttpRequest, name: str, secret: str) -> HttpResponse:
     return render(request, "enter/invitation.html", {"user_name": user.get_username(), "error": error}, status=status)
 
 
+def address_of(request: HttpRequest) -> str:
+    """Of the other side; behind a proxy that of the last entry, which the proxy wrote."""
+    forwarded = request.headers.get("X-Forwarded-For", "") if settings.FORKLORE_PROXY else ""
+    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")
+
+
 def _sign_in(request: HttpRequest, address: str) -> HttpResponse:
     name, password = (request.POST.get(field, "")[:LONGEST] for field in ("name", "password"))
-    origin = _address_of(request)
+    origin = address_of(request)
     wait = faults.wait(name, origin)
     if wait:
         answer = page(request, 429, address, f"Too many tries; wait {wait / 60 + 1:.0f} minutes.")
@@ -64,9 +71,3 @@ def _sign_in(request: HttpRequest, address: str) -> HttpResponse:
     answer = HttpResponseRedirect(address)
     answer.status_code = 303
     return answer
-
-
-def _address_of(request: HttpRequest) -> str:
-    """Of the other side; behind a proxy that of the last entry, which the proxy wrote."""
-    forwarded = request.headers.get("X-Forwarded-For", "") if settings.FORKLORE_PROXY else ""
-    return forwarded.rpartition(",")[2].strip() or request.META.get("REMOTE_ADDR", "")

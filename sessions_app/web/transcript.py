@@ -8,14 +8,14 @@ from uuid import UUID
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from sessions_app import store
+from sessions_app import ledger, store
 from sessions_app.access.throttle import ThrottleOfEach
-from sessions_app.actors import Actor
-from sessions_app.errors import InvalidLineage, SessionNotFound
+from sessions_app.actors import Actor, Role
+from sessions_app.errors import InvalidLineage, InvalidProject, SessionNotFound
 from sessions_app.grammar import SHORTENED_ID
-from sessions_app.models import Session, Transcript
+from sessions_app.models import Project, Session, Transcript
 from sessions_app.web import find, live
 from sessions_app.web import transcript_window as window
 from sessions_app.web.context import wants_fragment
@@ -26,6 +26,9 @@ from sessions_app.web.transcript_outline import outline
 from sessions_app.web.transcript_subagents import link_subagents
 
 CHOICES = 10  # sessions offered where a shortened id fits several
+PROJECTS = 500  # offered to fork into; any other may be named
+KINDS = (("tool", "Tool calls"), ("thinking", "Thinking"), ("notice", "Notices of the agent"))
+FORMATS = (("html", "A page to read (HTML)"), ("markdown", "Markdown"), ("bundle", "A bundle, to be imported"))
 CHILDREN = 12  # forks and sub-agents listed in the head
 
 # Nobody reads more by hand, and who tries all that there are learns little in a day.
@@ -85,17 +88,37 @@ def beside(request: HttpRequest, id: UUID, side: str) -> HttpResponse:
     return redirect("web:session", found.pk) if found else redirect("web:project", here.project.name)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def fork(request: HttpRequest, id: UUID) -> HttpResponse:
-    """Forks before the message at `position`, and goes to the fork."""
+    """Asks where to and into which project; POST forks before the message at `position`, and goes to the fork."""
+    if request.method != "POST":
+        return _ask_where_to(request, id)
     try:
         position = int(request.POST.get("position", ""))
-        child = store.fork_at(id, position)
+        child = store.fork_at(id, position, request.POST.get("project") or None)
+    except InvalidProject as error:
+        return _ask_where_to(request, id, str(error))
     except (ValueError, OverflowError, InvalidLineage):
         return _missing(request, "There is no such place to fork this session at.", status=400)
     except SessionNotFound as error:
         return _missing(request, str(error))
     return redirect("web:session", child.id)
+
+
+def _ask_where_to(request: HttpRequest, id: UUID, error: str = "") -> HttpResponse:
+    asked = request.POST if error else request.GET
+    found = Session.objects.visible().live().select_related("project").filter(pk=id).first()
+    if found is None:
+        raise Http404(f"There is no session {id}.")
+    writable = Project.objects.visible().with_role(Role.WRITER).order_by("name")[:PROJECTS]
+    context = {
+        "session": found,
+        "projects": writable.values_list("name", flat=True),
+        "position": asked.get("position") or found.message_count,
+        "project": asked.get("project") or found.project.name,
+        "error": error,
+    }
+    return render(request, "sessions/fork.html", context, status=422 if error else 200)
 
 
 def _wait_for_another(actor: Actor) -> float:
@@ -178,9 +201,21 @@ def _head_context(shown_session: Session, context: dict[str, Any], target: int |
         "forks": children.without_subagents()[:CHILDREN],
         "subagents": subagents[:CHILDREN],
         "subagent_count": subagents.count(),
+        "root": _root(shown_session),
         "place_of_title": "head",
+        "kinds": KINDS,
+        "formats": FORMATS,
         "resume": _resume_command(shown_session),
+        "account": ledger.accounts([shown_session.pk])[shown_session.pk] if shown_session.parent_id else None,
     }
+
+
+def _root(shown_session: Session) -> Session | None:
+    """The first session of its lineage, where that is neither itself nor its parent, which the head names anyway."""
+    if shown_session.parent is None or shown_session.parent.parent_id is None:
+        return None
+    root = Session.objects.visible().roots_of([shown_session.pk])[shown_session.pk]
+    return Session.objects.visible().filter(pk=root).first() if root != shown_session.parent_id else None
 
 
 def _resume_command(shown_session: Session) -> str:

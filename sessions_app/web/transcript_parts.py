@@ -16,6 +16,7 @@ from sessions_app.web.context import wants_fragment
 from sessions_app.web.rendering import ansi, images, json_tree
 from sessions_app.web.rendering.blocks import Entry, entry
 from sessions_app.web.rendering.cards import Body, Exchange, Source, card, full_output
+from sessions_app.web.rendering.inert import fenced, inert
 from sessions_app.web.transcript_window import one_entry
 
 SANDBOX = "default-src 'none'; sandbox"
@@ -95,16 +96,8 @@ def _text_of(found: Part) -> str:
 def _markdown_of(found: Part) -> str:
     text = _text_of(found)
     if found.kind == "thinking":
-        return "\n".join(f"> {line}" for line in text.splitlines())
-    if found.kind in ("tool_call", "tool_result", "json", "unreadable"):
-        return f"{_fence(text)}\n{text}\n{_fence(text)}"
-    return text
-
-
-def _fence(text: str) -> str:
-    """Backticks longer than any line of them in the text."""
-    longest = max((len(line) - len(line.lstrip("`")) for line in text.splitlines()), default=0)
-    return "`" * max(3, longest + 1)
+        return "\n".join(f"> {line}" for line in inert(text).splitlines())
+    return fenced(text) if found.kind in ("tool_call", "tool_result", "json", "unreadable") else inert(text)
 
 
 def _argument_words(found: Part) -> str:

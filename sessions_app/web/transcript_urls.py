@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions_app.web import find, lineage, redact, transcript, transcript_parts
+from sessions_app.web import find, ledger, lineage, many_forks, parents, redact, transcript, transcript_parts
 
 urlpatterns = [
     path("<uuid:id>/", transcript.session, name="session"),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("<uuid:id>/m/<int:position>/part/<int:number>/", transcript_parts.part, name="part"),
     path("<uuid:id>/m/<int:position>/image/<int:number>/", transcript_parts.image, name="image"),
     path("<uuid:id>/fork/", transcript.fork, name="fork"),
+    path("<uuid:id>/forks/", many_forks.fork_often, name="fork-often"),
     path("<uuid:id>/lineage/", lineage.lineage, name="lineage"),
+    path("<uuid:id>/parent/", parents.parent, name="parent"),
+    path("<uuid:id>/ledger/", ledger.of_session, name="ledger"),
     path("<str:prefix>/", transcript.prefix, name="prefix"),
 ]

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from uuid import UUID
 
+from django.db.models import Count
+
 from sessions_app import store
 from sessions_app.models import Session
 from sessions_app.projection import Kind
@@ -23,6 +25,7 @@ from sessions_app.web.rendering.text import counted
 LENGTH = 60  # messages
 MARGIN = 30  # messages past an edge in which a missing half of a tool call is looked for
 BEFORE_TARGET = 20  # messages shown before the one that was asked for
+NAMED = 20  # forks that leave after one message and are named there
 TURNS = 25  # prompts with their answers, where only those are shown
 ANSWER_REACH = 8  # messages before the next prompt in which the final answer is looked for
 FORKS_AT_ONE = 20  # links to forks that leave at one message
@@ -120,12 +123,19 @@ def one_entry(id: UUID, position: int) -> Entry | None:
 def with_forks(drawn: list[Item | Group], session: Session, shown: Range) -> list[Item | Group]:
     """Hangs the forks that leave in this range on the items they leave after."""
     children = Session.objects.visible().live().without_subagents().children_of(session.id)
-    leaving = list(children.filter(fork_point__gt=shown.start, fork_point__lte=shown.stop).order_by("created_at")[:200])
+    leaving = children.filter(fork_point__gt=shown.start, fork_point__lte=shown.stop)
+    counts = dict(leaving.order_by().values_list("fork_point").annotate(Count("pk")))
+    few = [point for point, count in counts.items() if count <= NAMED]
+    named = list(leaving.filter(fork_point__in=few).order_by("created_at")) if few else []
+    for point in counts.keys() - {*few}:
+        named += leaving.filter(fork_point=point).order_by("created_at")[:NAMED]
     starts = [one.position for one in drawn]
-    for child in leaving:
-        index = bisect_right(starts, (child.fork_point or 0) - 1) - 1
-        if index >= 0:
-            drawn[index].forks.append(child)
+    items = {point: drawn[at] for point in counts if (at := bisect_right(starts, (point or 0) - 1) - 1) >= 0}
+    for point, one in items.items():
+        one.fork_count += counts[point]
+    for child in named:
+        if child.fork_point in items:
+            items[child.fork_point].forks.append(child)
     for one in drawn:
         one.ends_shared = 0 < shown.fold == one.last + 1
     return drawn

@@ -27,7 +27,8 @@ addKey(["j", "ArrowDown"], "Next row", "Lists", (event) => (event.key === "j" ||
 addKey(["k", "ArrowUp"], "Row before", "Lists", (event) => (event.key === "k" || inList() ? move(-1) : false));
 addKey("Enter", "Open the row", "Lists", () => false); // the browser's own, for the title of a row is a link
 addKey("#", "Move to the trash", "Sessions", () => {
-  const button = document.activeElement.closest("[data-session]")?.querySelector("[data-trash] button");
+  const selected = document.querySelector('[form="selection"]:checked') && document.querySelector('.bulk [value="trash"]');
+  const button = selected || document.activeElement.closest("[data-session]")?.querySelector("[data-trash] button");
   button?.click();
   return Boolean(button);
 });

@@ -6,6 +6,8 @@ import "./modal-dialog.js";
 import "./palette.js";
 import "./relative-time.js";
 import "./rename-form.js";
+import "./selection-bar.js";
 import "./session-list.js";
 import "./theme-toggle.js";
+import "./undo-last.js";
 import "./undo-toast.js";

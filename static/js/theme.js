@@ -1,5 +1,7 @@
-// Sets the chosen theme before the first paint, which is why this is no module: modules run after it.
+// Sets the chosen theme, and the kinds of messages that are left out, before the first paint; modules run after it.
 (() => {
   const theme = localStorage.getItem("theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+  const hidden = localStorage.getItem("hidden-kinds");
+  if (hidden) document.documentElement.dataset.hide = hidden;
 })();

@@ -57,7 +57,7 @@ export function go(position, address) {
 
 function step(selector, by) {
   if (!stream()) return false;
-  const all = [...stream().querySelectorAll(".message")];
+  const all = [...stream().querySelectorAll(".message")].filter((each) => each.checkVisibility());
   const line = parseFloat(getComputedStyle(all[0] ?? stream()).scrollMarginTop) + 4;
   const focused = all.indexOf(document.activeElement.closest(".message"));
   const here = focused >= 0 ? focused : all.findLastIndex((each) => each.getBoundingClientRect().top <= line);

@@ -6,5 +6,6 @@ import "./day-line.js";
 import "./rich-text.js";
 import "./session-find.js";
 import "./session-keys.js";
+import "./shown-kinds.js";
 import "./transcript-outline.js";
 import "./transcript-stream.js";

@@ -63,6 +63,20 @@ def test_every_operation_answers_as_it_is_described(the_store, headers):
     assert {200, 201, 404, 422} <= set().union(*statuses)
 
 
+def test_what_is_read_of_a_session_that_is_there_is_as_described(the_store, headers):
+    """No id that is made up is one of a session."""
+    id, other = (str(a_session(the_store, "hay", "needle", "more").id) for _ in range(2))
+    asked = []
+    for operation in operations(headers):
+        if operation.method.upper() == "GET" and "{id}" in operation.path:
+            names = {"id": id, "other": other}
+            path = {name: names[name] for name in names if f"{{{name}}}" in operation.path}
+            answer = operation.Case(path_parameters=path).call_and_validate(headers=headers, checks=CHECKS)
+            assert answer.status_code == 200
+            asked.append(operation.path)
+    assert len(asked) >= 7
+
+
 def test_an_answer_that_is_not_as_described_is_found(the_store, headers, monkeypatch):
     monkeypatch.setattr(
         routes, "answer", lambda request, value, *further, **named: HttpResponse("{}", "application/json")

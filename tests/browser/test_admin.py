@@ -29,3 +29,19 @@ def test_shows_sessions_and_links_to_their_page(site, admin):
 
     admin.get_by_role("link", name="Show", exact=True).click()
     admin.wait_for_url(f"**/sessions/{session.id}/")
+
+
+def test_acts_on_sessions_by_the_journal(site, admin):
+    session = a_session(site.store, "the session", project="shop")
+    admin.goto("/admin/forklore/session/")
+    admin.locator(f'.action-select[value="{session.id}"]').check()
+    admin.locator("select[name=action]").select_option("tag")
+    admin.get_by_label("Tag or project:").fill("flaky")
+    admin.get_by_role("button", name="Go", exact=True).click()
+    expect(admin.locator(".messagelist")).to_contain_text("1 session tagged “flaky”")
+    assert site.store.tags(session.id) == ["flaky"]
+
+    admin.get_by_role("link", name="The journal").click()
+    admin.get_by_role("button", name="Take back: 1 session tagged “flaky”").click()
+    expect(admin.locator("#toasts")).to_contain_text("Took back")
+    assert site.store.tags(session.id) == []

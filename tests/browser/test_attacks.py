@@ -5,8 +5,10 @@ import http.server
 import socket
 import threading
 from contextlib import contextmanager
+from types import SimpleNamespace
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
 import pytest
 import uvicorn
@@ -14,9 +16,11 @@ from django.conf import settings
 
 from sessions_app.access import codes
 from sessions_app.web import enter
+from sessions_site import guard
 from sessions_site.guard import HEADERS, Guard, Rules
 from tests.browser import chromium
 from tests.web.test_enter import ELSEWHERE_BY_ANY_FORM, ODD_PATHS
+from tests.web.test_matrix import ASKS, put
 
 ATTEMPTS = """async ({target, socket}) => {
   const loaded = (name, place) => new Promise((done) => {
@@ -156,29 +160,65 @@ class AHostilePage:
     def test_cannot_frame_the_site_or_keep_hold_of_its_window(self, attacker, hostile, guarded):
         site = Careless()
         with served(Guard(site, Rules()) if guarded else site) as port:
-            attacker.goto(f"http://evil.test:{hostile.server_address[1]}/")
-            with attacker.expect_popup() as popup:
-                attacker.evaluate("(url) => { window.held = window.open(url) }", f"http://127.0.0.1:{port}/")
-            popup.value.wait_for_load_state()
-            attacker.evaluate(
-                "(url) => { document.body.innerHTML = `<iframe src='${url}'></iframe>` }", f"http://127.0.0.1:{port}/"
-            )
-            attacker.wait_for_timeout(200)
-            framed = [
-                frame
-                for frame in attacker.frames
-                if frame.url.endswith(f":{port}/") and frame.content().count("secret")
-            ]
+            assert framed_and_held(attacker, hostile, port) == (not guarded, not guarded, not guarded)
 
-            assert bool(framed) != guarded
-            assert attacker.evaluate("window.held.closed") == guarded  # COOP took the window away
-            assert popup.value.evaluate("window.opener === null") == guarded
+
+def framed_and_held(page, hostile, port):
+    """Whether another site shows this one in a frame, keeps hold of its window, and is reached from there."""
+    page.goto(f"http://evil.test:{hostile.server_address[1]}/")
+    with page.expect_popup() as popup:
+        page.evaluate("(url) => { window.held = window.open(url) }", f"http://127.0.0.1:{port}/")
+    popup.value.wait_for_load_state()
+    page.evaluate(
+        "(url) => { document.body.innerHTML = `<iframe src='${url}'></iframe>` }", f"http://127.0.0.1:{port}/"
+    )
+    page.wait_for_timeout(200)
+    framed = [frame for frame in page.frames if frame.url.endswith(f":{port}/") and frame.content().count("secret")]
+    held = not page.evaluate("window.held.closed")  # COOP takes the window away
+    return bool(framed), held, not popup.value.evaluate("window.opener === null")
+
+
+class TheHeadersAlone:
+    """In a browser that says nothing of where a request comes from, as all did once."""
+
+    @pytest.fixture(params=[True, False], ids=["sent", "not sent"])
+    def sent(self, request, monkeypatch):
+        monkeypatch.setattr(guard, "_check_site", lambda request: None)
+        monkeypatch.setattr(guard.Guard, "_check_origin", lambda self, request: None)
+        if not request.param:
+            monkeypatch.setattr(guard, "_with_ours", list)
+        return request.param
+
+    def test_keep_frames_and_windows_away_and_without_them_they_are_had(self, attacker, hostile, sent):
+        with served(Guard(Careless(), Rules())) as port:
+            assert framed_and_held(attacker, hostile, port) == (not sent, not sent, not sent)
+
+    def test_keep_readers_scripts_and_images_away_and_without_them_they_are_had(self, attacker, hostile, sent):
+        with served(Guard(Careless(), Rules())) as port:
+            got = attack(attacker, hostile, "evil.test", port)
+
+        assert (got["read"], got["script"], got["image"]) == ((None, False, False) if sent else ("secret", True, True))
 
 
 class AReboundName:
     def test_reaches_a_site_without_a_guard(self, attacker):
         with served(Careless()) as port:
             assert attacker.goto(f"http://evil.test:{port}/").text() == "secret"
+
+    def test_reaches_no_address_that_there_is(self, site, attacker):
+        """Each of the matrix, as the page that was rebound asks for it, with what its browser lets it send."""
+        origin = f"http://evil.test:{site.url.rpartition(':')[2]}"
+        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), project="ours", word="apple")
+        asked = sorted({(ask.method.upper(), put(ask, about)) for ask in ASKS})
+        attacker.goto(f"{origin}/enter/")
+        statuses = attacker.evaluate(
+            """(asked) => Promise.all(asked.map(([method, path]) =>
+              fetch(path, {method, headers: {"Content-Type": "application/json"}, body: method === "GET" ? null : "{}"})
+                .then((answer) => answer.status)))""",
+            asked,
+        )
+        assert len(asked) > 60
+        assert set(statuses) == {421}
 
     def test_reaches_no_page_file_or_socket_of_this_one(self, site, attacker):
         port = site.url.rpartition(":")[2]
@@ -280,5 +320,5 @@ class AnAddressToGoOnTo:
     def test_is_of_this_site_to_a_browser_too(self, site, desktop):
         desktop.goto("/")
         asked = [*ELSEWHERE_BY_ANY_FORM, *ODD_PATHS]
-        assert desktop.evaluate(self.AWAY, [enter._own_address(each) for each in asked]) == []
+        assert desktop.evaluate(self.AWAY, [enter.own_address(each) for each in asked]) == []
         assert len(desktop.evaluate(self.AWAY, asked)) > 100

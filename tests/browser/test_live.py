@@ -295,10 +295,10 @@ class ALineage:
         root = long_session(site, 4)
         connected(page, f"/sessions/{root.id}/lineage/")
         fork = writer.fork_at(root.id, 2)
-        expect(page.locator(f"tr[data-node='{fork}']")).to_be_visible(timeout=SOON)
+        expect(page.locator(f"tr[id='r{fork.replace('-', '')[:10]}']")).to_be_visible(timeout=SOON)
         expect(page.locator(".facts")).to_contain_text("2 sessions")
         writer.rename(fork, "another way")
-        expect(page.locator(f"tr[data-node='{fork}'] .title")).to_have_text("another way", timeout=SOON)
+        expect(page.locator(f"tr[id='r{fork.replace('-', '')[:10]}'] .title")).to_have_text("another way", timeout=SOON)
 
 
 class ACutConnection:

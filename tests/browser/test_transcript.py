@@ -258,3 +258,81 @@ class ARange:
         expect(desktop).to_have_url(re.compile(f"/sessions/{first.id}/$"))
         desktop.keyboard.press("[")
         expect(desktop).to_have_url(re.compile(f"/sessions/{second.id}/$"))
+
+
+class Kinds:
+    """Tool calls, thinking and notices can be left out, in every session until they are wanted again."""
+
+    @pytest.fixture
+    def mixed(self, site):
+        call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "make test"}}
+        result = {"type": "tool_result", "tool_use_id": "t1", "content": "42 passed"}
+        return site.store.create(
+            "/code/shop",
+            [
+                said("Run the tests", "user"),
+                said([{"type": "thinking", "thinking": "They are in make."}]),
+                said([call]),
+                said([result], "user"),
+                said([{"type": "text", "text": "Here they are:"}, call | {"id": "t2"}]),
+                said("All passed"),
+            ],
+        )
+
+    def test_are_left_out_and_stay_so(self, mixed, desktop):
+        desktop.goto(f"/sessions/{mixed.id}/")
+        expect(desktop.locator(".tool:visible")).to_have_count(2)
+        desktop.get_by_text("All kinds").click()
+        desktop.get_by_label("Tool calls").uncheck()
+        expect(desktop.locator(".tool:visible")).to_have_count(0)
+        expect(desktop.get_by_text("Here they are:")).to_be_visible()
+        expect(desktop.locator("#announcer")).to_have_text("Without tool calls")
+
+        desktop.reload()
+
+        expect(desktop.locator(".tool:visible")).to_have_count(0)
+        expect(desktop.locator("shown-kinds summary")).to_have_text("Without tool calls")
+        desktop.locator("shown-kinds summary").click()
+        desktop.get_by_label("Tool calls").check()
+        expect(desktop.locator(".tool:visible")).to_have_count(2)
+
+    def test_that_are_left_out_are_passed_over_by_key(self, mixed, desktop):
+        desktop.goto(f"/sessions/{mixed.id}/")
+        desktop.locator("shown-kinds summary").click()
+        desktop.get_by_label("Tool calls").uncheck()
+        desktop.get_by_label("Thinking").uncheck()
+        desktop.locator("shown-kinds summary").click()
+        desktop.evaluate("document.activeElement.blur()")
+        desktop.keyboard.press("j")
+        expect(desktop.locator("#m4")).to_be_focused()
+
+    def test_that_are_left_out_are_shown_when_they_are_asked_for(self, mixed, desktop):
+        desktop.goto(f"/sessions/{mixed.id}/")
+        desktop.evaluate("localStorage.setItem('hidden-kinds', 'tool')")
+        desktop.goto(f"/sessions/{mixed.id}/m/2/")
+        expect(desktop.locator("#m2 .tool")).to_be_visible()
+
+    def test_need_javascript_to_be_chosen(self, mixed, plain_page):
+        plain_page.goto(f"/sessions/{mixed.id}/")
+        expect(plain_page.locator("shown-kinds")).to_be_hidden()
+        expect(plain_page.locator(".tool:visible")).to_have_count(2)
+
+
+class Files:
+    def test_are_had_from_the_head(self, site, desktop, tmp_path):
+        session = site.store.create("/code/shop", [said("When is high tide?", "user"), said("At noon.")])
+        desktop.goto(f"/sessions/{session.id}/")
+        desktop.locator(".actions summary").filter(has_text="Export").click()
+        with desktop.expect_download() as download:
+            desktop.get_by_role("link", name="Markdown").click()
+        download.value.save_as(tmp_path / "file.md")
+        assert "At noon." in (tmp_path / "file.md").read_text()
+
+
+def test_a_printed_transcript_has_no_controls(site, desktop):
+    session = site.store.create("/code/shop", [said("When is high tide?", "user"), said("At noon.")])
+    desktop.goto(f"/sessions/{session.id}/")
+    desktop.emulate_media(media="print")
+    expect(desktop.get_by_text("At noon.")).to_be_visible()
+    for control in (".actions", ".top", ".outline", ".tools", "shown-kinds"):
+        expect(desktop.locator(f"{control}:visible")).to_have_count(0)

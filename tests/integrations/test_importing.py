@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from sessions_app import databases, grouped_writes
 from sessions_app.integrations import file_import, importing
 from sessions_app.integrations.importing import ImportRunning, import_paths
 from sessions_app.models import Session, Transcript
@@ -362,6 +364,79 @@ class Copies:
         add(moved, agent.answer())
         assert import_paths([tmp_path]).grown == 1
         assert the_session(agent).message_count == 3
+
+
+class SmallFiles:
+    """Share transactions, so that the disk is waited for once for many."""
+
+    @pytest.fixture(autouse=True)
+    def for_as_long_as_it_takes(self, monkeypatch):
+        monkeypatch.setattr(grouped_writes, "LONGEST", 3600)
+
+    def test_are_durable_together(self, the_store, either_database, tmp_path):
+        self._write(tmp_path, 5)
+        with _commits() as commits:
+            assert import_paths([tmp_path]).new == 5
+        assert len(commits) < 5
+
+    def test_are_not_lost_when_another_is_refused(self, the_store, tmp_path, settings):
+        self._write(tmp_path, 3)
+        settings.FORKLORE_MESSAGE_LIMIT = 2000
+        refused = ClaudeCode("c refused")
+        write(refused.path(tmp_path), refused.prompt("x"), refused.prompt("x" * 1990))
+
+        summary = import_paths([tmp_path])
+
+        assert (summary.new, Session.objects.count()) == (3, 3)
+        assert [skipped.path.stem for skipped in summary.skipped] == [refused.session]
+
+    def test_stay_when_the_import_is_cancelled(self, the_store, tmp_path):
+        self._write(tmp_path, 5)
+        asked = iter([False] * 3 + [True] * 9)
+        assert import_paths([tmp_path], cancelled=lambda: next(asked)).cancelled
+        assert 0 < Session.objects.count() < 5
+        import_paths([tmp_path])
+        assert Session.objects.count() == 5
+
+    def test_stay_when_something_unforeseen_ends_the_import(self, the_store, tmp_path):
+        def fails(progress):
+            if progress.files == 3:
+                raise ZeroDivisionError
+
+        self._write(tmp_path, 5)
+        with pytest.raises(ZeroDivisionError):
+            import_paths([tmp_path], progress=fails)
+        assert Session.objects.count() == 3
+
+    def test_leave_large_ones_their_own_transactions(self, the_store, either_database, tmp_path, monkeypatch):
+        monkeypatch.setattr(importing, "_SMALL", 10)
+        self._write(tmp_path, 5)
+        with _commits() as commits:
+            import_paths([tmp_path])
+        assert len(commits) >= 5
+
+    def _write(self, directory, count):
+        for number in range(count):
+            agent = ClaudeCode(f"{number}")
+            write(agent.path(directory), *agent.talk("One?", "Yes."))
+
+
+@contextmanager
+def _commits():
+    """The transactions that the store ended by a commit."""
+    seen: list[None] = []
+    database = databases.connection()
+    commit = database.commit
+
+    def counted():
+        seen.append(None)
+        commit()
+
+    database.commit = counted
+    try:
+        yield seen
+    finally:
+        del database.commit
 
 
 def test_an_import_that_was_killed_goes_on(the_store, either_database, tmp_path):

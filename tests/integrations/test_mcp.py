@@ -12,9 +12,11 @@ from django.contrib.auth.models import User
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from sessions_app import integrations
 from sessions_app.access import roles, tokens
 from sessions_app.actors import Role
 from sessions_app.integrations.mcp import server
+from sessions_app.integrations.mcp_mounted import Mounted
 from sessions_app.models import Project
 from tests.builders import a_message, a_session, environment
 from tests.servers import Server
@@ -99,6 +101,17 @@ def served(the_store, either_database, tmp_path):
         yield server.url
 
 
+@pytest.fixture
+def site(the_store, either_database, tmp_path):
+    """The address of the whole site, whose server has MCP too."""
+    settings = environment(
+        either_database, FORKLORE_DATA=str(tmp_path), DJANGO_SETTINGS_MODULE="sessions_site.settings"
+    )
+    command = [sys.executable, "manage.py", "up", "--port=0", "--no-browser"]
+    with Server(command, CHECKOUT, settings) as server:
+        yield server.url
+
+
 def over_http(url, token, name, **arguments):
     """Call a tool with a token; its text, and whether it failed."""
 
@@ -154,6 +167,55 @@ class OverHttp:
         before = status()
         tokens.revoke("agent")
         assert (before != 401, status()) == (True, 401)
+
+
+class TheRunningServer:
+    def test_shows_each_token_what_it_may_see_and_do(self, the_store, site):
+        seen, hidden = (a_session(the_store, "the cart", project=name) for name in ("open", "closed"))
+        project = Project.objects.get(name="open").pk
+        mine = tokens.create("mine", projects=[project])
+        reads = tokens.create("reads", scopes=["read"])
+
+        found, _ = over_http(f"{site}/mcp", mine, "search_sessions", query="CART")
+        forked = over_http(f"{site}/mcp", mine, "fork_session", id=str(seen.id), position=1)
+        refused = over_http(f"{site}/mcp", reads, "fork_session", id=str(seen.id), position=1)
+        everything, _ = over_http(f"{site}/mcp", reads, "search_sessions", query="CART")
+
+        assert f"{site}/sessions/{seen.id}/m/0/" in found
+        assert [str(each.id) in found for each in (seen, hidden)] == [True, False]
+        assert [str(each.id) in everything for each in (seen, hidden)] == [True, True]
+        assert (forked[1], refused[1]) == (False, True)
+        assert (len(the_store.list_by_project("open", 9)), len(the_store.list_by_project("closed", 9))) == (2, 1)
+
+    def test_lets_nobody_in_without_a_token_or_from_another_site(self, the_store, site, tmp_path):
+        token = (tmp_path / "token").read_text().strip()
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json, text/event-stream"}
+        ask = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+
+        def status(**more):
+            return httpx.post(f"{site}/mcp", json=ask, headers={**headers, **more}).status_code
+
+        assert status() not in (401, 403, 404, 421)
+        assert status(Authorization="Bearer x") == status(Authorization="") == 401
+        assert status(Origin="http://evil") == 403
+        assert status(Host="evil:80") == 421
+        assert httpx.get(f"{site}/mcp", headers=headers).status_code == 405
+
+    def test_says_what_it_lacks_where_the_package_is_not_installed(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "sessions_app.integrations.mcp_http", None)  # which makes its import fail
+        monkeypatch.delattr(integrations, "mcp_http", raising=False)
+        sent = []
+
+        async def within():
+            async def send(message):
+                sent.append(message)
+
+            scope = {"type": "http", "path": "/mcp", "method": "POST", "headers": []}
+            await Mounted(None)(scope, None, send)
+
+        asyncio.run(within())
+        assert sent[0]["status"] == 501
+        assert b"forklore[mcp]" in sent[1]["body"]
 
 
 def test_the_command_serves_on_standard_input(the_store, either_database):

@@ -8,7 +8,7 @@ import pytest
 
 from sessions_app.integrations.importing import import_paths
 from sessions_app.models import Session, Transcript
-from sessions_app.projection import UNREADABLE
+from sessions_app.projection import UNREADABLE, project
 from tests.integrations.writing import everything
 
 SAMPLES = Path(os.environ.get("FORKLORE_SAMPLES") or Path(__file__).parents[3] / "shared" / "samples")
@@ -75,3 +75,12 @@ def shape() -> list[tuple]:
         "path", "subpath", "session__parent__transcript__path", "session__relation", "session__fork_point"
     )
     return sorted(map(repr, rows))
+
+
+def test_what_is_inferred_was_said_by_both(the_store):
+    import_paths(ROOTS)
+
+    for child in Session.objects.filter(relation_inferred=True):
+        last = project(the_store.get_messages(child.pk, child.fork_point - 1, child.fork_point)[0])
+        said = [project(message).parts for message in the_store.get_messages(child.parent_id)]
+        assert last.parts in said

@@ -10,7 +10,8 @@ from django.db import transaction
 from sessions_app import bodies
 from sessions_app.databases import connection, current
 from sessions_app.figures import Figures, by_project, forget
-from sessions_app.models import Message, Piece, Session, Strand
+from sessions_app.models import Message, Piece, Session, Strand, TokenTotal
+from sessions_app.projection import project
 
 SYNC_DOOR = pytest.mark.parametrize("door", ["sync"], indirect=True)
 
@@ -75,15 +76,30 @@ def empty() -> None:
 
 def check() -> None:
     """Pieces join up, digests are those of messages, nothing is kept that nobody shows, and lists tell what there is."""
-    shown = set()
+    shown, recorded = set(), {}
     for session in Session.objects.all():
-        shown |= _check_session(session)
+        shown |= _check_session(session, recorded)
+    assert {row.pk: row.total for row in TokenTotal.objects.all()} == recorded
     assert shown == set(Message.objects.values_list("strand_id", "position"))
     assert {strand for strand, _ in shown} == set(Strand.objects.values_list("id", flat=True))
     assert by_project() == figures()
 
 
-def _check_session(session: Session) -> set[tuple[int, int]]:
+def counted_tokens(messages: list[dict[str, Any]]) -> list[int | None]:
+    """What each message adds to the output tokens of those before; None where it records none."""
+    found: list[int | None] = []
+    response, most = "", 0
+    for seen in map(project, messages):
+        if seen.output_tokens is None:
+            found.append(None)
+            continue
+        known = most if seen.response and seen.response == response else 0
+        found.append(max(0, seen.output_tokens - known))
+        response, most = seen.response, max(seen.output_tokens, known)
+    return found
+
+
+def _check_session(session: Session, recorded: dict[tuple[int, int], int]) -> set[tuple[int, int]]:
     keys: list[tuple[int, int]] = []
     for piece in Piece.objects.filter(session=session).order_by("start"):
         assert piece.start == len(keys)
@@ -91,11 +107,15 @@ def _check_session(session: Session) -> set[tuple[int, int]]:
         keys += [(piece.strand_id, position) for position in range(piece.start, stop)]
     assert len(keys) == session.message_count
     rows = {(row.strand_id, row.position): row for row in Message.objects.filter(strand__in={key[0] for key in keys})}
-    bytes_shown = [rows[key].body.encode() for key in keys]
+    bytes_shown = [bodies.plain(rows[key].body).encode() for key in keys]
     digests = bodies.chain(b"", bytes_shown)
     assert [bytes(rows[key].digest) for key in keys] == digests
     assert bytes(session.tail_digest) == (digests[-1] if digests else b"")
     assert session.size_bytes == sum(map(len, bytes_shown))
+    totals: dict[int, int] = {}
+    for key, tokens in zip(keys, counted_tokens([bodies.decode(body) for body in bytes_shown]), strict=True):
+        if tokens is not None:
+            recorded[key] = totals[key[0]] = totals.get(key[0], 0) + tokens
     return set(keys)
 
 

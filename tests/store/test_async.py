@@ -257,21 +257,26 @@ class TheAsyncStore:
         async def scenario(let_go):
             loop = asyncio.get_running_loop()
             async with open_store() as store:
-                hand, now = loop.run_in_executor, 0
+                now = 0
 
-                def counting(*given):
-                    nonlocal now
-                    call = hand(*given)
-                    now += 1
-                    handed.append(now)
-                    call.add_done_callback(done)
-                    return call
+                def counting(hand):
+                    def counted(*given):
+                        nonlocal now
+                        call = hand(*given)
+                        now += 1
+                        handed.append(now)
+                        call.add_done_callback(done)
+                        return call
+
+                    return counted
 
                 def done(call):
                     nonlocal now
                     now -= 1
 
-                loop.run_in_executor = counting
+                loop.run_in_executor = counting(loop.run_in_executor)
+                if one_writer := store._writers.one_writer:
+                    one_writer.put = counting(one_writer.put)
                 tasks = [asyncio.create_task(store.append(session.id, [a_message(str(n))])) for n in range(200)]
                 await asyncio.sleep(0.3)
                 assert now == WAITING

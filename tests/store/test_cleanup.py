@@ -206,7 +206,7 @@ class Policies:
         assert the_store.get(session.id) is not None
         out = capsys.readouterr().out
         assert "small: 1 sessions to trash" in out
-        assert "small: 1 sessions moved to the trash (undone)" in out
+        assert "small: 1 session moved to the trash (undone)" in out
 
 
 def killed_run(alias):

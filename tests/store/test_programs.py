@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from sessions_app import figures
+from sessions_app import bodies, figures, packing
 from sessions_app.errors import InvalidLineage, SessionNotFound, VersionConflict
 from sessions_app.records import SessionRecord
 
@@ -100,6 +100,10 @@ class Model:
 
     def numbered(self, shared: list[int], count: int) -> list[int]:
         return [*shared, *itertools.islice(self.counter, count - len(shared))]
+
+
+def packed_anyway(body: str) -> str | None:
+    return None if body.startswith("z") else bodies.packed(body.encode())
 
 
 def common_prefix(one: list[Any], other: list[Any]) -> int:
@@ -224,6 +228,13 @@ class Programs(RuleBasedStateMachine):
             return
         self.store.update(kept.id, contents, turns, expected_version=expected)
         self.written(kept, contents, shared, turns)
+
+    @precondition(has_live)
+    @rule(choice=choices, back=st.booleans())
+    def pack(self, choice, back):
+        """Nothing of it shows, whatever is done to the session then; here short bodies are packed, too."""
+        id = self.pick(choice).id
+        packing.unpack(id) if back else packing._change(id, packed_anyway)
 
     @precondition(has_live)
     @rule(choice=choices, more=lists, turns=turns, off=st.sampled_from([None, 0, 0, 1, -1]))

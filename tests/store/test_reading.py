@@ -42,6 +42,21 @@ class AWindow:
         found = the_store.get_messages(session.id, start, stop)
         assert [message["content"] for message in found] == TEXTS[start:stop]
 
+    @SYNC_DOOR
+    @pytest.mark.parametrize("most", [piece_table.JOINED_MOST, 1000])
+    @pytest.mark.parametrize("odd", ["\ud800", 2**70, "\ud83d\ude00"], ids=["surrogate", "long number", "spelled pair"])
+    def test_of_many_kilobytes_holds_every_message_as_it_was(self, the_store, monkeypatch, most, odd):
+        monkeypatch.setattr(piece_table, "JOINED_MOST", most)
+        messages = [{"at": at, "text": f'{{at}},\n {{"{at}' * 9000, "more": [None, 0.1, "~"]} for at in range(60)]
+        id = the_store.create("demo", messages).id
+        assert the_store.get_messages(id) == messages
+        assert the_store.get_messages(id, 7, 45) == messages[7:45]
+        assert the_store.get_messages(id, 60) == []
+        messages[30]["odd"] = odd
+        the_store.update(id, messages, 0)
+        assert the_store.get_messages(id) == messages
+        assert the_store.get_messages(id, 29, 31) == messages[29:31]
+
     def test_is_the_whole_unless_told(self, the_store):
         session = a_session(the_store, *TEXTS)
         assert the_store.get_messages(session.id) == session.messages

@@ -4,6 +4,7 @@ Prints a line for every write that the store has acknowledged. One process sets 
 so that many of them start in no time.
 """
 
+import asyncio
 import itertools
 import multiprocessing
 import os
@@ -12,6 +13,7 @@ import signal
 import sys
 import time
 from multiprocessing.process import BaseProcess
+from typing import Any
 from uuid import UUID
 
 import django
@@ -19,6 +21,7 @@ import django
 django.setup()
 
 from sessions_app import store  # noqa: E402
+from sessions_app.async_store import open_store  # noqa: E402
 from sessions_app.errors import VersionConflict  # noqa: E402
 from tests.store.storage import a_generation  # noqa: E402
 
@@ -110,6 +113,21 @@ def _write_until_killed(writer: int, shared: UUID) -> None:
         say("forked", writer, store.fork_at(own.id, 1).id)
 
 
+def append_from_many_tasks(kill: str, url: str, *ids: str) -> None:
+    """Fifty tasks of one async store, ten to a session, until the process is killed."""
+
+    async def task(store: Any, id: UUID, number: int) -> None:
+        for count in itertools.count():
+            await store.append(id, [{"kill": int(kill), "task": number, "count": count}])
+            say(id, number, f"{kill}.{count}")
+
+    async def scenario() -> None:
+        async with open_store(url) as opened:
+            await asyncio.gather(*(task(opened, UUID(ids[n % len(ids)]), n) for n in range(50)))
+
+    asyncio.run(scenario())
+
+
 def run_all(processes: list[BaseProcess]) -> None:
     for process in processes:
         process.start()
@@ -120,4 +138,5 @@ def run_all(processes: list[BaseProcess]) -> None:
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (append_and_update, replace_all, race, be_killed)}[sys.argv[1]](*sys.argv[2:])
+    commands = (append_and_update, replace_all, race, be_killed, append_from_many_tasks)
+    {f.__name__: f for f in commands}[sys.argv[1]](*sys.argv[2:])

@@ -8,6 +8,7 @@ import pytest
 from sessions_app.actors import Role
 from sessions_app.models import Session
 from sessions_app.web.compare import shared_by
+from sessions_app.web.compare_figures import figures_of, shortened
 from sessions_app.web.compare_words import differing
 from tests.builders import a_message, a_session
 from tests.web import reading
@@ -78,9 +79,35 @@ class TheComparison:
         answer = visitor.post(path, follow=True).content.decode()
         archived = lambda: set(Session.objects.archived().values_list("pk", flat=True))  # noqa: E731
         assert archived() == {right.id}
-        assert f'action="{path}"' in answer.partition('id="toasts"')[2]
-        visitor.post(path, {"undo": "1"})
+        (undo,) = re.findall(f'action="({path}[^"]*)"', answer.partition('id="toasts"')[2])
+        visitor.post(undo, {"undo": "1"})
         assert archived() == set()
+
+    def test_takes_back_only_what_it_archived(self, the_store, visitor):
+        _, left, right = two_forks(the_store)
+        the_store.archive(right.id)
+        path = f"/compare/{left.id}/{right.id}/keep/"
+        answer = visitor.post(path, follow=True).content.decode()
+        (undo,) = re.findall(f'action="({path}[^"]*)"', answer.partition('id="toasts"')[2])
+        visitor.post(undo, {"undo": "1"})
+        assert Session.objects.get(pk=right.id).archived_at is not None
+        assert visitor.post(path, {"undo": "1"}).status_code == 400
+        assert visitor.post(f"{path}?entry=99999", {"undo": "1"}).status_code == 404
+
+    def test_unfolds_what_they_share_in_its_place(self, the_store, visitor):
+        root = a_session(the_store, *(f"message {number}" for number in range(50)))
+        left, right = the_store.fork_at(root.id, 45), the_store.fork_at(root.id, 45)
+        path = f"/compare/{left.id}/{right.id}/"
+        (link,) = reading.page(visitor.get(path)).one("section", id="shared").all("a")
+        assert link["aria-expanded"] == "false"
+        shown = reading.page(visitor.get(link["href"].partition("#")[0])).one("section", id="shared")
+        assert [cell.text for cell in shown.all("article")] == [
+            f"{('You', 'Agent')[number % 2]} #{number}message {number}" for number in range(15, 45)
+        ]
+        earlier = next(each for each in shown.all("a") if "Messages before" in each.text)
+        assert earlier["href"] == f"{path}?shared=0#shared"
+        assert "Messages after #29" in visitor.get(f"{path}?shared=0").content.decode()
+        assert visitor.get(f"{path}?shared=9999").status_code == 200
 
     def test_offers_a_viewer_nothing_that_would_be_refused(self, the_store, visitor):
         _, left, right = two_forks(the_store)
@@ -117,6 +144,16 @@ def test_the_common_prefix_is_that_of_the_messages(the_store):
 
 
 @pytest.mark.parametrize(
+    ("times", "words"),
+    [(["10:00", "10:40"], "40 min"), (["10:40", "10:00"], "40 min"), (["10:00", "12:05", "11:00"], "2 h 5 min")],
+)
+def test_the_duration_is_never_negative_whatever_the_clock_did(the_store, times, words):
+    said = [a_message(time) | {"timestamp": f"2026-03-01T{time}:00Z"} for time in times]
+    session = Session.objects.get(pk=the_store.create("shop", said).id)
+    assert figures_of(session, 0, 1).minutes == words
+
+
+@pytest.mark.parametrize(
     ("left", "right", "marked"),
     [("a b c d", "a x c d", (["b"], ["x"])), ("same", "same", ([], [])), ("one two", "quite other", ([], []))],
 )
@@ -124,6 +161,97 @@ def test_words_that_differ_are_marked_and_no_text_is_lost(left, right, marked):
     runs = differing(left, right)
     assert tuple("".join(text for text, _ in each) for each in runs) == (left, right)
     assert tuple([text for text, differs in each if differs] for each in runs) == marked
+
+
+class FourSiblings:
+    @pytest.fixture
+    def siblings(self, the_store):
+        root = a_session(the_store, "plan", "yes")
+        found = [the_store.fork_at(root.id, 2) for _ in range(4)]
+        for number, fork in enumerate(found):
+            the_store.append(fork.id, [a_message(f"put it in place number {number} please")] * (4 - number))
+        return found
+
+    def path(self, siblings):
+        return "/compare/" + "".join(f"{each.id}/" for each in siblings)
+
+    def test_stand_side_by_side_by_turns(self, the_store, visitor, siblings):
+        shown = visitor.get(self.path(siblings)).content.decode()
+        assert "Compare 4 sessions" in shown
+        assert "<b>2 messages</b> shared by all" in shown
+        assert re.findall("<mark>(.*?)</mark>", shown)[:3] == ["1", "2", "3"]
+        assert "C and D have no such turn." in shown
+        assert shown.count('class="compare-row" data-sides="4"') == 5  # four turns, and tools and files
+
+    def test_tick_the_lowest_figure_of_all(self, visitor, siblings):
+        row = re.findall(r"<tr data-side.*?</tr>", visitor.get(self.path(siblings)).content.decode(), re.S)
+        assert ["lower: " in each for each in row] == [False, False, False, True]
+
+    def test_are_kept_one_against_the_others_in_one_step(self, the_store, visitor, siblings):
+        second = [siblings[1], siblings[0], *siblings[2:]]
+        answer = visitor.post(f"{self.path(second)}keep/", follow=True).content.decode()
+        archived = lambda: set(Session.objects.archived().values_list("pk", flat=True))  # noqa: E731
+        assert archived() == {siblings[0].id, siblings[2].id, siblings[3].id}
+        assert "Archived 3 sessions" in answer
+        (undo,) = re.findall('action="([^"]*entry=[^"]*)"', answer)
+        visitor.post(undo, {"undo": "1"})
+        assert archived() == set()
+
+    def test_are_added_and_left_out(self, visitor, siblings):
+        two = visitor.get(self.path(siblings[:2])).content.decode()
+        assert f'href="{self.path(siblings[:3])}"' in two
+        three = visitor.get(self.path(siblings[:3])).content.decode()
+        assert f'href="{self.path(siblings[1:3])}" aria-label="Leave out A"' in three
+        assert "Add another" not in visitor.get(self.path(siblings)).content.decode()
+
+    def test_of_which_one_is_out_of_sight_are_not_found(self, the_store, visitor, siblings):
+        hidden = a_session(the_store, "plan", project="hidden")
+        assert somebody(Role.VIEWER).get(self.path([*siblings[:2], hidden])).status_code == 404
+        assert visitor.get(self.path([*siblings[:2], hidden])).status_code == 200
+
+    def test_are_shown_one_at_a_time_on_a_phone(self, visitor, siblings):
+        shown = visitor.get(f"{self.path(siblings)}?side=C").content.decode()
+        assert 'data-only="C"' in shown
+        assert len(re.findall('class="compare-cell" data-side="[ABD]" data-shown', shown)) == 0
+        assert 'class="compare-cell" data-side="C" data-shown' in shown
+        assert "data-only" not in visitor.get(f"{self.path(siblings)}?side=X").content.decode()
+
+
+class ToolsAndFiles:
+    def test_are_named_and_counted_and_paths_begin_at_the_project(self, the_store, visitor):
+        def call(name, **arguments):
+            return {"role": "assistant", "content": "", "tool_calls": [{"id": "1", "name": name, "args": arguments}]}
+
+        root = a_session(the_store, "plan", project="/code/shop")
+        left, right = the_store.fork_at(root.id, 1), the_store.fork_at(root.id, 1)
+        patch = "*** Begin Patch\n*** Update File: src/cart.py\n*** Add File: new.py\n*** End Patch"
+        the_store.append(left.id, [call("Edit", file_path="/code/shop/src/cart.py"), call("Edit", path="/etc/hosts")])
+        the_store.append(right.id, [call("apply_patch", input=patch), call("Bash", command="ls")])
+
+        shown = reading.page(visitor.get(f"/compare/{left.id}/{right.id}/"))
+        lists = [
+            [item.text for item in section.all("li")]
+            for section in shown.one("details", class_="compare-touched").all("section")
+        ]
+
+        assert lists == [
+            ["Edit 2", "/etc/hosts", "src/cart.py others too"],
+            ["apply_patch 1", "Bash 1", "new.py", "src/cart.py others too"],
+        ]
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "shown"),
+    [
+        ("/code/shop/a.py", "/code/shop", "a.py"),
+        ("/code/shopping/a.py", "/code/shop", "/code/shopping/a.py"),
+        ("./a.py", "demo", "a.py"),
+        ("C:\\code\\shop\\a.py", "C:\\code\\shop", "a.py"),
+        ("./", "", "./"),
+    ],
+)
+def test_paths_begin_at_the_project(path, base, shown):
+    assert shortened(path, base) == shown
 
 
 class WhatIsSaid:

@@ -18,7 +18,7 @@ from tests.builders import a_session
 from tests.web.conftest import HTMX, Visitor
 from tests.web.reading import page
 
-OPEN = {"/enter/", "/healthz"}
+OPEN = {"/enter/", "/enter/openid/", "/enter/openid/callback/", "/healthz"}
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
 
@@ -266,6 +266,7 @@ class TheCookie:
 
     def test_ends_for_all_by_one_command(self, visitor):
         assert browsers.revoke_all() == 1
+        assert AuditEntry.objects.get(verb="ended").kind == "browser"
         assert visitor.get("/").status_code == 401
 
     def test_ends_with_the_secret_key(self, visitor):

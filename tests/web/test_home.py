@@ -6,8 +6,9 @@ from uuid import uuid4
 import pytest
 
 from sessions_app.models import Session
+from sessions_app.web import lists
 from tests.builders import a_message, a_session
-from tests.web.reading import page, row, titles
+from tests.web.reading import Element, page, row, titles
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ class TheList:
 
         assert told.one("a", class_="title")["href"] == f"/sessions/{three['beta'].id}/"
         size = Session.objects.get(pk=three["beta"].id).size_bytes
-        assert [cell.text for cell in told.all("td")][1:] == ["shop", "", "9 turns", "2", f"{size} B", "1 min"]
+        assert [cell.text for cell in told.all("td")][2:] == ["shop", "", "9 turns", "2", f"{size} B", "1 min"]
         assert "UTC" in told.one("time")["title"]
 
     @pytest.mark.parametrize(
@@ -233,3 +234,67 @@ class EveryAnswer:
         answer = visitor.get("/no/such/page/")
         assert answer.status_code == 404
         assert "There is no page at this address." in page(answer).one("main").text
+
+
+def link(within: Element, words: str) -> Element:
+    (found,) = (each for each in within.all("a") if each.text == words)
+    return found
+
+
+class Words:
+    """Those of the search's grammar narrow a list."""
+
+    @pytest.mark.parametrize(
+        ("words", "order"),
+        [
+            ("turns:>3", ["beta", "gamma"]),
+            ("project:shop -turns:9", ["Alpha"]),
+            ("before:1d", ["gamma"]),
+            ("tag:keep", ["Alpha"]),
+            ("is:root", ["beta", "Alpha", "gamma"]),
+            ("turns:>100", []),
+        ],
+    )
+    def test_narrow_it(self, visitor, the_store, three, words, order):
+        the_store.tag(three["Alpha"].id, "keep")
+        assert titles(visitor.get("/", {"q": words})) == order
+
+    def test_are_told_with_what_they_leave(self, visitor, the_store, three):
+        the_store.archive(three["gamma"].id)
+        told = page(visitor.get("/", {"q": "turns:>3", "sort": "title"}))
+        assert told.one("p", class_="totals").text == "1 of 2 that match, of 3 sessions; 1 archived hidden"
+        assert told.one("a", class_="off")["href"] == "/?sort=title"
+
+    def test_keep_the_order_and_the_words_of_the_next_page(self, visitor, three, monkeypatch):
+        monkeypatch.setattr(lists, "PAGE_LENGTH", 1)
+        first = page(visitor.get("/", {"q": "turns:>3", "sort": "title"}))
+        following = link(first, "Show 1 more")["href"]
+        assert titles(visitor.get(following)) == ["gamma"]
+
+    def test_reveal_what_they_name(self, visitor, the_store, three):
+        the_store.archive(three["gamma"].id)
+        assert titles(visitor.get("/", {"q": "is:archived"})) == ["gamma"]
+
+    def test_that_are_mistyped_are_told_and_left_out(self, visitor, three):
+        told = page(visitor.get("/", {"q": "turms:>3"}))
+        assert "“turms:” is not a known word; it is left out." in told.text
+        assert link(told, "Use turns:>3")["href"] == "/?q=turns%3A%3E3"
+        assert len(titles(visitor.get("/", {"q": "turms:>3"}))) == 3
+
+    @pytest.mark.parametrize("words", ["tide", "role:user"])
+    def test_of_messages_lead_to_the_search(self, visitor, three, words):
+        told = page(visitor.get("/", {"q": f"{words} turns:>3"}))
+        search = link(told, f"Search messages for “{words}”")
+        assert visitor.get(search["href"]).status_code == 200
+        assert titles(visitor.get("/", {"q": f"{words} turns:>3"})) == ["beta", "gamma"]
+
+    def test_that_match_nothing_lead_back(self, visitor, three):
+        told = page(visitor.get("/", {"q": "turns:>100"}))
+        assert "No session matches." in told.text
+        assert link(told, "Show all of this list")["href"] == "/"
+
+    def test_narrow_the_list_of_a_project(self, visitor, three):
+        assert titles(visitor.get("/projects/shop/", {"q": "turns:>3"})) == ["beta"]
+
+    def test_too_long_are_refused(self, visitor, three):
+        assert visitor.get("/", {"q": "x" * 1001}).status_code == 400

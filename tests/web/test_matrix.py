@@ -43,7 +43,7 @@ IMAGE = {"role": "user", "content": [{"type": "image", "source": SOURCE}]}
 
 @dataclass(frozen=True)
 class Ask:
-    """`path` speaks of {id} and {prefix} of a session, its {project}, a {word} in it, and a {twin} that says the same."""
+    """`path` speaks of {id} and {prefix} of a session, its {project}, a {word} in it, and a {twin} that says the same, or a {third}."""
 
     path: str
     method: Literal["get", "post", "put", "patch", "delete"] = "get"
@@ -87,11 +87,17 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "trash/": lists("/trash/"),
     "cleanup/": (Ask("/cleanup/", takes="all"), Ask("/cleanup/", "post", takes="all")),
     "cleanup/run/": (Ask("/cleanup/run/", "post", takes="all"),),
-    "cleanup/undo/": (Ask("/cleanup/undo/", "post", takes="all"),),
+    "journal/": lists("/journal/"),
+    "selection/": (writes("/selection/", id="{id}", do="trash", list="/"),),
+    "space/": (Ask("/space/", takes="all"), Ask("/space/", "post", takes="all")),
+    "undo/": (Ask("/undo/", "post", takes="anybody"),),
     "import/": (Ask("/import/", takes="all"), Ask("/import/", "post", takes="all")),
     "import/cancel/": (Ask("/import/cancel/", "post", takes="all"),),
     "import/demo/": (Ask("/import/demo/", "post", takes="all"),),
     "enter/": (Ask("/enter/", takes="nothing"),),
+    # Nothing but in a team that has an issuer: tests/web/test_openid.py.
+    "enter/openid/": (Ask("/enter/openid/", "post", takes="nothing"),),
+    "enter/openid/callback/": (Ask("/enter/openid/callback/", takes="nothing"),),
     "enter/known/": (Ask("/enter/known/", takes="anybody"),),
     "leave/": (Ask("/leave/", "post", takes="anybody"),),
     # Open to somebody who was invited, in a team alone: tests/web/test_team.py.
@@ -130,10 +136,34 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     ),
     "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
-    "sessions/<uuid:id>/fork/": (writes("/sessions/{id}/fork/", position="1"),),
+    "sessions/<uuid:id>/fork/": (*reads("/sessions/{id}/fork/"), writes("/sessions/{id}/fork/", position="1")),
+    "sessions/<uuid:id>/parent/": (
+        Ask("/sessions/{id}/parent/", takes="all"),
+        Ask("/sessions/{id}/parent/", "post", (("root", "1"),), takes="all"),
+    ),
+    "projects/<project:name>/lineage/": reads(
+        "/projects/{project}/lineage/", "/projects/{project}/lineage/?as=text&alone=1&q={word}"
+    ),
+    "compare/": (Ask("/compare/", takes="anybody"),),
+    "sessions/<uuid:id>/forks/": (writes("/sessions/{id}/forks/", position="1", count="2"),),
+    "sessions/<uuid:id>/ledger/": reads("/sessions/{id}/ledger/"),
+    "hygiene/": (
+        *lists("/hygiene/"),
+        *reads("/hygiene/?project={project}", "/hygiene/?under={id}"),
+        Ask(
+            "/hygiene/", "post", takes="anybody"
+        ),  # what somebody may not change is left out: tests/web/test_hygiene.py
+    ),
+    "ledger/": reads("/ledger/?project={project}"),
     "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
     "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),
     "compare/<uuid:id>/<uuid:other>/keep/": (writes("/compare/{id}/{twin}/keep/"),),
+    "compare/<uuid:id>/<uuid:other>/<uuid:third>/": reads("/compare/{id}/{twin}/{third}/"),
+    "compare/<uuid:id>/<uuid:other>/<uuid:third>/keep/": (writes("/compare/{id}/{twin}/{third}/keep/"),),
+    "compare/<uuid:id>/<uuid:other>/<uuid:third>/<uuid:fourth>/": reads("/compare/{id}/{twin}/{third}/{fourth}/"),
+    "compare/<uuid:id>/<uuid:other>/<uuid:third>/<uuid:fourth>/keep/": (
+        writes("/compare/{id}/{twin}/{third}/{fourth}/keep/"),
+    ),
     "sessions/<str:prefix>/": reads("/sessions/{prefix}/"),
     "api/v1/": (Ask("/api/v1/", takes="anybody"),),
     "api/v1/openapi.json": (Ask("/api/v1/openapi.json", takes="anybody"),),
@@ -169,12 +199,17 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     ),
     "api/v1/sessions/<uuidstr:id>/truncate": (api("post", "sessions/{id}/truncate", count=2),),
     "api/v1/sessions/<uuidstr:id>/forks": (api("post", "sessions/{id}/forks", position=1),),
+    "api/v1/sessions/<uuidstr:id>/parent": (
+        Ask("/api/v1/sessions/{id}/parent", "put", (), "all", json='{"parent_id": null}'),
+    ),
     "api/v1/sessions/<uuidstr:id>/find": (
         *reads("/api/v1/sessions/{id}/find?q={word}"),
         api("post", "sessions/{id}/find", Role.VIEWER, query="shared"),
     ),
     "api/v1/sessions/<uuidstr:id>/transcript": reads("/api/v1/sessions/{id}/transcript"),
     "api/v1/sessions/<uuidstr:id>/lineage": reads("/api/v1/sessions/{id}/lineage"),
+    "api/v1/sessions/<uuidstr:id>/ledger": reads("/api/v1/sessions/{id}/ledger"),
+    "api/v1/sessions/<uuidstr:id>/compare/<uuidstr:other>": reads("/api/v1/sessions/{id}/compare/{twin}"),
     "api/v1/export": reads(
         "/api/v1/export?session={id}",
         "/api/v1/export?session={id}&lineage=true&format=markdown",
@@ -214,7 +249,7 @@ class World:
     def __init__(self) -> None:
         self.ours = self._about("ours", "apple")
         self.secret = self._about("zzsecret", "quince")
-        unknown = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), project="zznowhere", word="medlar")
+        unknown = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), third=uuid4(), fourth=uuid4(), project="zznowhere", word="medlar")  # fmt: skip
         self.unknown = unknown
         # Lineage across: theirs from ours, ours from theirs, so that both have relatives out of sight.
         store.fork_at(self.ours.live, 1, "zzsecret")
@@ -225,9 +260,11 @@ class World:
 
     def _about(self, project: str, word: str) -> SimpleNamespace:
         messages = [a_message(f"shared {word}"), IMAGE]
-        live, trashed, twin = (store.create(project, messages).id for _ in range(3))
+        live, trashed, twin, third, fourth = (store.create(project, messages).id for _ in range(5))
         store.delete(trashed)
-        return SimpleNamespace(live=live, trashed=trashed, twin=twin, project=project, word=word)
+        return SimpleNamespace(
+            live=live, trashed=trashed, twin=twin, third=third, fourth=fourth, project=project, word=word
+        )
 
     def _token(self, role: Role) -> str:
         user = User.objects.create(username=role.name)
@@ -255,7 +292,12 @@ def world(the_store) -> World:
 
 def put(ask: Ask, about: SimpleNamespace) -> str:
     key = about.trashed if ask.of == "trashed" else about.live
-    return ask.path.format(id=key, twin=about.twin, prefix=key.hex[:8], project=about.project, word=about.word)
+    more = {name: value for name, value in vars(about).items() if name not in ("live", "trashed")}
+    return ask.path.format(id=key, prefix=key.hex[:8], **more)
+
+
+def fields(ask: Ask, about: SimpleNamespace) -> dict[str, str]:
+    return {name: str(about.live) if value == "{id}" else value for name, value in ask.data}
 
 
 def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tuple[int, str]:
@@ -263,10 +305,18 @@ def answer(person: Visitor, ask: Ask, about: SimpleNamespace, **options) -> tupl
     if ask.json:
         given = person.generic(ask.method.upper(), put(ask, about), ask.json, "application/json", **options)
     else:
-        given = getattr(person, ask.method)(put(ask, about), dict(ask.data), **options)
+        given = getattr(person, ask.method)(put(ask, about), fields(ask, about), **options)
     key = about.trashed if ask.of == "trashed" else about.live
     text = given.getvalue().decode("latin-1")
-    for name in (str(key), key.hex[:8], str(about.twin), about.project, about.word):
+    for name in (
+        str(key),
+        key.hex[:8],
+        str(about.twin),
+        str(about.third),
+        str(about.fourth),
+        about.project,
+        about.word,
+    ):
         text = text.replace(name, "…")
     return given.status_code, re.sub(
         r'"X-CSRFToken": "\w+"|name="csrfmiddlewaretoken" value="\w+"|data-since="\d+"|[\d.]+ ms\b', "", text
@@ -547,7 +597,7 @@ class AnAttack:
             reached.append(scope["path"])
 
         guarded = asgi.Guard(application, asgi.application._rules)
-        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), project="ours", word="apple")
+        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), third=uuid4(), fourth=uuid4(), project="ours", word="apple")  # fmt: skip
         statuses = {send(guarded, kind, put(ask, about), "x", ATTACKS[attack]) for kind, ask in KINDS}
 
         assert reached == []

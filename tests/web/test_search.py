@@ -179,7 +179,7 @@ class ASearch:
     def test_says_that_nothing_was_found(self, visitor, the_store):
         assert "Nothing contains “zebra”." in page(visitor.get("/search/?q=zebra")).one("main").text
 
-    @pytest.mark.parametrize("query", ["", "   ", "role:user"])
+    @pytest.mark.parametrize("query", ["", "   ", "role:user", "role:user turns:>3"])
     def test_asks_for_a_text(self, visitor, the_store, query):
         answer = visitor.get("/search/", {"q": query})
         assert "What are you looking for?" in page(answer).one("main").text

@@ -197,6 +197,7 @@ class ASession:
         assert here.post("/settings/browsers/", {"id": id}).status_code == 302
         assert here.get("/projects/").status_code == 200
         assert elsewhere.get("/projects/").status_code == 401
+        assert AuditEntry.objects.filter(verb="ended", kind="browser", actor_name="ada").count() == 1
 
     def test_of_somebody_else_cannot_be_ended(self):
         other = signed_in("other")

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from sessions_app import piece_table
 from sessions_app.access import tokens
 from sessions_app.demo.pictures import bar_chart
+from sessions_app.models import Session
 from sessions_app.web import transcript
 from tests.builders import a_message, a_session
 from tests.web.reading import page
@@ -218,6 +219,36 @@ class AFork:
         assert page(answer).one("div", class_="leave").one("a")["href"] == f"/sessions/{fork.id}/"
         assert page(answer).one("details", class_="children").one("summary").text == "1 fork"
 
+    def test_is_counted_with_all_that_leave_at_its_message(self, visitor, the_store, long):
+        for position, count in ((3, 30), (5, 2)):
+            for _ in range(count):
+                the_store.fork_at(long.id, position)
+        few, many = sorted(
+            page(visitor.get(f"/sessions/{long.id}/")).all("div", class_="leave"), key=lambda one: len(one.text)
+        )
+        assert many.text.startswith("30 forks leave here:")
+        assert (len(many.all("a")), many.all("a")[-1].text) == (21, "all forks")
+        assert few.text.startswith("2 forks leave here:")
+
+    def test_says_that_it_is_one_until_it_is_renamed(self, visitor, the_store, long, fork):
+        head = page(visitor.get(f"/sessions/{fork.id}/")).one("h1")
+        assert head.one(class_="unnamed").text == "(fork)"
+        assert head.text == "message 0(fork)"
+        the_store.rename(fork.id, "another way")
+        assert page(visitor.get(f"/sessions/{fork.id}/")).one("h1").text == "another way"
+
+    def test_leads_to_its_root(self, visitor, the_store, long, fork):
+        deep = the_store.fork_at(fork.id, 42)
+        deeper = the_store.fork_at(deep.id, 42)
+        crumbs = [
+            page(visitor.get(f"/sessions/{each.id}/")).one("div", class_="crumb") for each in (fork, deep, deeper)
+        ]
+        assert [len(crumb.all("a")) for crumb in crumbs] == [2, 3, 4]
+        assert crumbs[1].all("a")[1]["href"] == crumbs[2].all("a")[1]["href"] == f"/sessions/{long.id}/"
+        assert crumbs[2].all("a")[2]["href"] == f"/sessions/{deeper.id}/lineage/"
+        the_store.delete(long.id)
+        assert len(page(visitor.get(f"/sessions/{deeper.id}/")).one("div", class_="crumb").all("a")) == 3
+
     def test_is_made_from_a_message_and_opened(self, visitor, the_store, long):
         form = next(
             form
@@ -238,7 +269,8 @@ class AFork:
         assert visitor.post(f"/sessions/{long.id}/fork/", {"position": position}).status_code == 400
 
     def test_is_not_made_by_a_get(self, visitor, long):
-        assert visitor.get(f"/sessions/{long.id}/fork/").status_code == 405
+        assert visitor.get(f"/sessions/{long.id}/fork/").status_code == 200
+        assert not Session.objects.filter(parent=long.id).exists()
 
 
 class ModeFocused:

@@ -10,9 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from sessions_app import cleanup
 from sessions_app.cleanup import Entry, Policy
 from sessions_app.errors import StoreError
-from sessions_app.web.formats import size_text
-
-DONE = {"trash": "moved to the trash", "archive": "archived", "purge": "removed for good", "restore": "restored"}
+from sessions_app.web.formats import deed_text, packed_text, size_text
 
 
 class Command(BaseCommand):
@@ -66,13 +64,15 @@ class Command(BaseCommand):
 def _planned(policy: Policy) -> str:
     found = cleanup.preview(policy)
     line = f"{policy.name}: {len(found.sessions):,} sessions to {policy.action}"
-    if policy.action != "archive":
+    if policy.action in ("trash", "purge"):
         line += f"; {size_text(found.freed_bytes)} come free once they are purged"
     return "\n".join([line, *(f"  kept: {count:,} {reason}" for reason, count in found.kept.items())])
 
 
 def _told(entry: Entry) -> str:
     freed = f", {size_text(entry.freed_bytes)} freed" if entry.action == "purge" else ""
+    if entry.action == "pack" and entry.value:
+        freed = f": {packed_text(int(entry.value), entry.freed_bytes)}"
     state = "" if entry.state == "done" else f" ({entry.state})"
     by = f" {entry.policy}:" if entry.policy else ""
-    return f"{entry.number}{by} {entry.done:,} sessions {DONE[entry.action]}{freed}{state}"
+    return f"{entry.number}{by} {deed_text(entry.action, entry.done, entry.value)}{freed}{state}"

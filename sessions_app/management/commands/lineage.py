@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sessions_app import tree
+from sessions_app import lineages
 from sessions_app.models import Session
-from sessions_app.web.lineage import read, text_of
+from sessions_app.web.lineage_text import text_of
 
 
 class Command(BaseCommand):
@@ -25,7 +25,6 @@ class Command(BaseCommand):
         if len(found) > 1:
             raise CommandError(f"Several sessions have an id that begins with “{id}”; give more of it.")
         current = found[0].pk
-        whole = read(Session.objects.visible().roots_of([current])[current])
-        kept = tree.with_all_above(whole.tree, [current])
-        for line in text_of(tree.rows(whole.tree, kept=kept), current):
-            self.stdout.write(line)
+        if whole := lineages.of(current):
+            for line in text_of(whole.layout(current), current):
+                self.stdout.write(line)

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
@@ -70,6 +71,10 @@ class Command(BaseCommand):
             )
         if settings.FORKLORE_MODE == "team" and settings.FORKLORE_HOSTS == (settings.FORKLORE_OWN_HOST,):
             raise CommandError("A team reaches Forklore by a name: FORKLORE_HOSTS=forklore.example.org")
+        if settings.FORKLORE_OIDC and (wrong := settings.FORKLORE_OIDC.wrong()):
+            raise CommandError(wrong)
+        if settings.FORKLORE_OIDC and not apps.is_installed("allauth.socialaccount"):
+            self.stderr.write("Nobody can sign in by OpenID: that takes pip install 'forklore[oidc]'.")
         try:
             guard.Rules(settings.FORKLORE_HOSTS)
         except ValueError as error:

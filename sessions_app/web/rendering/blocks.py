@@ -22,6 +22,11 @@ Role = Literal["person", "agent", "system", "tool", "quiet"]
 FEWEST_TOKENS = 20  # Claude Code records fewer where it wrote the line while the answer was still streaming in
 SUMMARY_LENGTH = 90  # characters of a folded thought or notice
 LOOKED_AT = 1_000_000  # characters of each string in which secrets are looked for
+KINDS = {  # of blocks that a person may leave out; what the others say is always shown
+    "transcript/_card.html": "tool",
+    "transcript/_thinking.html": "thinking",
+    "transcript/_notice.html": "notice",
+}
 DETAILS = "toolUseResult"  # where Claude Code keeps what it knows of a result beside its text
 
 
@@ -89,13 +94,20 @@ class Item:
     is_target: bool = False
     has_secret: bool = False
     day: datetime | None = None  # set where another day begins
-    forks: list[Any] = field(default_factory=list)  # sessions that leave after this item
+    forks: list[Any] = field(default_factory=list)  # sessions that leave after this item, the first of them
+    fork_count: int = 0
     ends_shared: bool = False  # the last of what a fork shares with its parent
     template: str = "transcript/_item.html"
 
     @property
     def last(self) -> int:
         return max([self.position, *self.also])
+
+    @property
+    def kinds(self) -> str:
+        """Of what the page can leave out: the kinds of its blocks, "tool thinking", or "" where it says more."""
+        found = {KINDS.get(block.template, "") for block in self.blocks}
+        return "" if "" in found else " ".join(sorted(found))
 
     @property
     def has_head(self) -> bool:
@@ -114,6 +126,7 @@ class Group:
     template: str = "transcript/_group.html"
     day: datetime | None = None
     forks: list[Any] = field(default_factory=list)
+    fork_count: int = 0
     ends_shared: bool = False
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -19,6 +18,7 @@ from sessions_app.projection import Part, Projection, project
 from sessions_app.records import SessionRecord
 from sessions_app.search.filters import ROLES
 from sessions_app.web.rendering import images
+from sessions_app.web.rendering.inert import escaped, fenced, inert
 from sessions_app.web.rendering.markdown import LIMIT, to_html
 from sessions_app.web.rendering.text import counted, one_line, visible
 
@@ -102,8 +102,8 @@ def _body(part: Part) -> str:
 def _markdown(ids: Iterable[UUID], keep_secrets: bool) -> Iterator[str]:
     for number, id in enumerate(ids):
         record = _record(id, keep_secrets)
-        facts = "\n".join(f"- {fact}" for fact in _facts(record))
-        yield ("\n\n" if number else "") + f"# {_in_a_heading(record.title)}\n\n{facts}\n"
+        facts = "\n".join(f"- {escaped(fact)}" for fact in _facts(record))
+        yield ("\n\n" if number else "") + f"# {escaped(one_line(record.title))}\n\n{facts}\n"
         for position, seen in _messages(record, keep_secrets):
             parts = "\n\n".join(filter(None, map(_markdown_part, seen.parts)))
             yield f"\n## #{position} {_who(seen)}\n\n{parts}\n"
@@ -111,22 +111,11 @@ def _markdown(ids: Iterable[UUID], keep_secrets: bool) -> Iterator[str]:
 
 def _markdown_part(part: Part) -> str:
     if part.kind == "text":
-        return visible(part.text)
+        return inert(visible(part.text))
     if part.kind == "image":
-        return f"*Image {visible(part.text) or part.media_type}*"
-    body = _body(part)
-    return f"*{_label(part)}*\n\n{_fenced(body)}" if body else f"*{_label(part)}*"
-
-
-def _fenced(text: str) -> str:
-    """Between marks that are longer than any in it."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}\n{text}\n{fence}"
-
-
-def _in_a_heading(title: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>#!])", r"\\\1", one_line(title))
+        return f"*Image {escaped(one_line(part.text) or part.media_type)}*"
+    body, label = _body(part), escaped(_label(part))
+    return f"*{label}*\n\n{fenced(body)}" if body else f"*{label}*"
 
 
 # HTML

@@ -1,0 +1,345 @@
+"""Trees of forks, kept in the process as light rows, of which those are read again that the change log names.
+
+To read ten thousand sessions takes longer than to draw the fifty of a window, so who sits and every page that follows
+a growing tree would read all of them for the sake of one. What is kept is of all projects and the same for everybody;
+what an actor may see is cut out of it anew for each set of projects (decision 0018).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sessions_app import actors, change_log, gate
+from sessions_app.databases import connection, current, execute
+from sessions_app.piece_table import key
+from sessions_app.records import ChangeKind
+from sessions_app.session_rows import snapshot, uuid_of
+from sessions_app.tree import RUN, Row, Tree, all_below, rows, tree_of, union_length, with_all_above
+
+MOST_OF_PROJECT = 20_000  # sessions; of a project with more, the newest ones are drawn
+KEPT = 100_000  # sessions in all trees that are kept
+KEPT_VIEWS, KEPT_LAYOUTS = 8, 8
+CHANGES = 2000  # sessions that changed; where there are more, a tree is read anew
+BATCH = 2000  # keys of one statement
+
+Range = tuple[int, int, int]  # strand, start and stop
+
+# Moments as numbers: to make thirty thousand datetimes takes as long as all else.
+_SECONDS = {
+    "sqlite": "(julianday({}) - 2440587.5) * 86400.0",
+    "postgresql": "extract(epoch FROM {})::float8",
+}
+_UP = """WITH RECURSIVE up(id, parent) AS (
+    SELECT id, parent_id FROM forklore_session WHERE id = %s
+    UNION SELECT above.id, above.parent_id FROM up JOIN forklore_session above ON above.id = up.parent
+) SELECT id FROM up WHERE parent IS NULL"""
+_DOWN = """WITH RECURSIVE under(id) AS (
+    SELECT id FROM forklore_session WHERE id = %s
+    UNION SELECT child.id FROM forklore_session child JOIN under ON child.parent_id = under.id
+) SELECT {} FROM under JOIN forklore_session session ON session.id = under.id
+ORDER BY session.created_at, session.id"""
+_OF_PROJECT = """SELECT {} FROM forklore_session session WHERE session.project_id = %s
+ORDER BY session.created_at DESC, session.id LIMIT %s"""
+_RANGES = """SELECT piece.session_id, piece.strand_id, piece.start, COALESCE(piece.stop, session.message_count)
+FROM forklore_piece piece JOIN forklore_session session ON session.id = piece.session_id WHERE piece.session_id IN ({})"""
+
+
+class Node(NamedTuple):
+    """What the drawing of a tree needs of each session of it."""
+
+    parent: UUID | None
+    project: int
+    created: float  # seconds since 1970
+    updated: float
+    is_live: bool  # not in the trash
+
+
+@dataclass(slots=True)
+class Lineage:
+    """A tree, or all those of a project, as far as somebody may see them; what is in the trash is in it too."""
+
+    nodes: dict[UUID, Node]
+    tree: Tree[UUID]
+    is_cut: bool = False  # whether only the newest MOST_OF_PROJECT are in it
+    _layouts: OrderedDict[Any, list[Row[UUID]]] = field(default_factory=OrderedDict)
+    _related: Lineage | None = None
+
+    @property
+    def trashed(self) -> int:
+        return sum(not node.is_live for node in self.nodes.values())
+
+    def layout(
+        self,
+        current: UUID | None,
+        *,
+        folded: Collection[UUID] = (),
+        opened: Collection[UUID] = (),
+        found: Collection[UUID] = (),
+        newest: bool = False,
+        without_runs: bool = False,
+    ) -> list[Row[UUID]]:
+        """The rows from the top down; `current` and `found` are in no run, and are folded away by nothing above them."""
+        asked = (current, frozenset(folded), frozenset(opened), frozenset(found), newest, without_runs)
+        known = self._layouts.get(asked)
+        if known is None:
+            kept = with_all_above(self.tree, [id for id in (current, *found) if id in self.nodes])
+            known = rows(
+                self.tree,
+                folded={*folded} - (kept - {current}),
+                opened=opened,
+                kept=kept,
+                key=(lambda one: -self.nodes[one].created) if newest else None,
+                run=len(self.nodes) if without_runs else RUN,
+            )
+            self._layouts[asked] = known
+            while len(self._layouts) > KEPT_LAYOUTS:
+                self._layouts.popitem(last=False)
+        return known
+
+    def before(self, moment: float) -> Lineage:
+        """What there was at a moment, in seconds since 1970."""
+        return self.only({id for id, node in self.nodes.items() if node.created <= moment})
+
+    def only(self, ids: Collection[UUID]) -> Lineage:
+        """What these of its sessions come to, the trees in the order in which they stood."""
+        found = _lineage({id: node for id, node in self.nodes.items() if id in ids}, self.is_cut)
+        order: dict[UUID, int] = {}
+        for id in (*self.tree.roots, *self.tree.order):
+            order.setdefault(id, len(order))
+        found.tree.roots.sort(key=order.__getitem__)
+        return found
+
+    def related(self) -> Lineage:
+        """Without the sessions that have neither parent nor child in it."""
+        if self._related is None:
+            alone = {id for id in self.tree.roots if not self.tree.children[id]}
+            self._related = self.only(self.nodes.keys() - alone) if alone else self
+        return self._related
+
+
+@dataclass(slots=True)
+class _Kept:
+    mark: change_log.Mark
+    nodes: dict[UUID, Node]  # of all projects, the older ones first
+    ranges: dict[UUID, list[Range]] | None = None  # that they show, once they were asked for
+    views: OrderedDict[Any, Lineage] = field(default_factory=OrderedDict)
+
+
+_kept: OrderedDict[tuple[str, UUID | int], _Kept] = OrderedDict()  # by alias, and by root or project; last used last
+_lock = threading.Lock()
+
+
+def of(id: UUID) -> Lineage | None:
+    """The tree that a session belongs to, from the first one that leads to it in plain sight; None if it is not seen."""
+    with snapshot():
+        kept = _of(id)
+        seen = _seen()
+        if kept is None or (seen is not None and kept.nodes[id].project not in seen):
+            return None
+        return _view(kept, seen, id)
+
+
+def of_project(project: int) -> Lineage:
+    """The trees of the sessions of a project, which the actor is to have been found to see; the newest tree first."""
+    with snapshot():
+        kept = _refreshed((current(), project))
+        if kept is None:
+            kept = _keep((current(), project), _Kept(change_log.mark(), _nodes_of_project(project)))
+        if "all" not in kept.views:
+            nodes = dict(islice(kept.nodes.items(), max(0, len(kept.nodes) - MOST_OF_PROJECT), None))
+            found = _lineage(nodes, is_cut=len(kept.nodes) > MOST_OF_PROJECT)
+            found.tree.roots.sort(key=lambda one: -found.nodes[one].created)
+            kept.views["all"] = found
+        return kept.views["all"]
+
+
+def stored_messages(lineage: Lineage) -> int:
+    """How many messages its live sessions hold, each counted once however many show it."""
+    if not lineage.tree.order:
+        return 0
+    with snapshot():
+        kept = _of(lineage.tree.order[0])
+        if kept is None:
+            return 0
+        if kept.ranges is None:
+            kept.ranges = _ranges(kept.nodes)
+        known = kept.ranges
+    live = (id for id, node in lineage.nodes.items() if node.is_live)
+    return union_length(one for id in live for one in known.get(id, ()))
+
+
+def forget(alias: str) -> None:
+    """Read everything anew when that database is asked for again, as after it was changed past the store."""
+    with _lock:
+        for place in [place for place in _kept if place[0] == alias]:
+            del _kept[place]
+
+
+def _of(id: UUID) -> _Kept | None:
+    with _lock:
+        places = [place for place, kept in _kept.items() if place[0] == current() and isinstance(place[1], UUID)]
+    for place in places:
+        known = _kept.get(place)
+        if known and id in known.nodes and (kept := _refreshed(place)) and id in kept.nodes:
+            return kept
+    mark = change_log.mark()
+    root = execute(_UP, [key(id)]).fetchone()
+    if root is None:
+        return None
+    place = (current(), uuid_of(root[0]))
+    return _keep(place, _Kept(mark, _nodes(_DOWN.format(_columns()), [root[0]])))
+
+
+def _view(kept: _Kept, seen: frozenset[int] | None, id: UUID) -> Lineage:
+    """What can be seen of a tree from a session in it."""
+    hidden = set() if seen is None else {node.project for node in kept.nodes.values()} - seen
+    root = id
+    while (above := kept.nodes[root].parent) in kept.nodes and kept.nodes[above].project not in hidden:
+        root = above
+    asked = (root, frozenset(hidden))
+    if asked not in kept.views:
+        nodes = kept.nodes
+        if hidden:
+            nodes = {one: node for one, node in nodes.items() if node.project not in hidden}
+        whole = _lineage(nodes)
+        if len(whole.tree.roots) > 1:
+            below = {*all_below([root], whole.tree.children)}
+            whole = _lineage({one: node for one, node in nodes.items() if one in below})
+        kept.views[asked] = whole
+        while len(kept.views) > KEPT_VIEWS:
+            kept.views.popitem(last=False)
+    return kept.views[asked]
+
+
+def _lineage(nodes: dict[UUID, Node], is_cut: bool = False) -> Lineage:
+    return Lineage(nodes, tree_of({id: node.parent for id, node in nodes.items()}), is_cut)
+
+
+def _refreshed(place: tuple[str, UUID | int]) -> _Kept | None:
+    """What is kept there as the database has it now; None where it is to be read anew."""
+    kept = _kept.get(place)
+    if kept is None:
+        return None
+    mark = change_log.mark()
+    changed = change_log.sessions_since(kept.mark, CHANGES) if mark != kept.mark else {}
+    fresh = None if changed is None else _with_changes(kept, mark, changed, place[1])
+    if fresh is None:
+        with _lock:
+            _kept.pop(place, None)
+        return None
+    return _keep(place, fresh)
+
+
+def _with_changes(
+    kept: _Kept, mark: change_log.Mark, changed: dict[UUID, set[ChangeKind]], scope: UUID | int
+) -> _Kept | None:
+    """None where sessions went, or came with descendants of their own."""
+    now = _some_nodes(changed)
+    new = {id for id in now if id not in kept.nodes and _belongs(id, now, kept.nodes, scope)}
+    known = changed.keys() & kept.nodes.keys()
+    if not new and not known:
+        return _Kept(mark, kept.nodes, kept.ranges, kept.views)
+    if any(id not in now or "moved" in changed[id] or now[id].project != kept.nodes[id].project for id in known):
+        return None
+    if any("created" not in changed[id] or "moved" in changed[id] for id in new):
+        return None
+    newest_last = sorted(new, key=lambda one: (now[one].created, one.hex))
+    fresh = kept.nodes | {id: now[id] for id in (*known, *newest_last)}
+    last = next(reversed(kept.nodes.values()), None)
+    if last and any(now[id].created <= last.created for id in new):  # an import, most likely
+        fresh = dict(sorted(fresh.items(), key=lambda one: (one[1].created, one[0].hex)))
+    ranges = None if kept.ranges is None else kept.ranges | _ranges([*known, *new])
+    if not new and all(kept.nodes[id]._replace(updated=0) == now[id]._replace(updated=0) for id in known):
+        return _Kept(mark, fresh, ranges, _with_nodes(kept.views, fresh, known))
+    return _Kept(mark, fresh, ranges)
+
+
+def _belongs(id: UUID, now: dict[UUID, Node], nodes: dict[UUID, Node], scope: UUID | int) -> bool:
+    if isinstance(scope, int):
+        return now[id].project == scope
+    above, steps = now[id].parent, 0
+    while above in now and above not in nodes and steps <= len(now):
+        above, steps = now[above].parent, steps + 1
+    return above in nodes
+
+
+def _with_nodes(views: OrderedDict[Any, Lineage], fresh: dict[UUID, Node], known: Iterable[UUID]) -> OrderedDict:
+    """The same trees and layouts, for nothing changed in them but when a session was last written to."""
+    changed = {*known}
+    return OrderedDict(
+        (
+            asked,
+            Lineage(
+                view.nodes | {id: fresh[id] for id in changed & view.nodes.keys()},
+                view.tree,
+                view.is_cut,
+                view._layouts,
+            ),
+        )
+        for asked, view in views.items()
+    )
+
+
+def _keep(place: tuple[str, UUID | int], kept: _Kept) -> _Kept:
+    with _lock:
+        _kept[place] = kept
+        _kept.move_to_end(place)
+        while len(_kept) > 1 and sum(len(each.nodes) for each in _kept.values()) > KEPT:
+            _kept.popitem(last=False)
+    return kept
+
+
+def _seen() -> frozenset[int] | None:
+    """The projects that the actor of this context may look into; None for all."""
+    found = gate.projects(actors.current())
+    return None if found is None else frozenset(row[0] for row in execute(*found).fetchall())
+
+
+def _nodes_of_project(project: int) -> dict[UUID, Node]:
+    found = _nodes(_OF_PROJECT.format(_columns()), [project, MOST_OF_PROJECT + 1])
+    return dict(reversed(found.items()))
+
+
+def _some_nodes(ids: Collection[UUID]) -> dict[UUID, Node]:
+    statement = f"SELECT {_columns()} FROM forklore_session session WHERE session.id IN ({{}})"  # noqa: S608
+    return {id: node for part in _parts(ids) for id, node in _nodes(statement.format(part[0]), part[1]).items()}
+
+
+def _nodes(statement: str, parameters: list[Any]) -> dict[UUID, Node]:
+    ids: dict[Any, UUID] = {}  # each is made once, though most are parents too
+
+    def id_of(value: Any) -> UUID:
+        return ids.get(value) or ids.setdefault(value, uuid_of(value))
+
+    return {
+        id_of(id): Node(id_of(parent) if parent else None, project, created, updated, bool(is_live))
+        for id, parent, project, created, updated, is_live in execute(statement, parameters).fetchall()
+    }
+
+
+def _columns() -> str:
+    seconds = _SECONDS[connection().vendor]
+    created, updated = seconds.format("session.created_at"), seconds.format("session.updated_at")
+    return f"session.id, session.parent_id, session.project_id, {created}, {updated}, session.trashed_at IS NULL"
+
+
+def _ranges(ids: Collection[UUID]) -> dict[UUID, list[Range]]:
+    found: dict[UUID, list[Range]] = {id: [] for id in ids}
+    by_key = {key(id): ranges for id, ranges in found.items()}
+    for placeholders, keys in _parts(ids):
+        for id, strand, start, stop in execute(_RANGES.format(placeholders), keys).fetchall():
+            by_key[id].append((strand, start, stop))
+    return found
+
+
+def _parts(ids: Collection[UUID]) -> Iterable[tuple[str, list[Any]]]:
+    keys = [key(id) for id in ids]
+    for start in range(0, len(keys), BATCH):
+        part = keys[start : start + BATCH]
+        yield ", ".join(["%s"] * len(part)), part

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sessions_app import bodies, change_log, search_index
 from sessions_app.databases import command, connection, execute, in_transaction
+from sessions_app.errors import InvalidRedaction
 from sessions_app.piece_table import key
 from sessions_app.projection import project, prompt_text
 from sessions_app.session_rows import SessionRow, locked_rows, uuid_of
@@ -103,6 +104,10 @@ def _rewrite_strand(strand: int, base: bytes, change: Change, renewed: dict[byte
         execute("UPDATE forklore_strand SET base_digest = %s WHERE id = %s", [now.digest, strand])
     before, changed = base, 0
     for position, kind, prompts, size, digest, body in _messages(strand):
+        if bodies.chain(before, [body.encode()]) != [digest]:
+            raise InvalidRedaction(
+                f"Message {position} of strand {strand} is damaged, and stays as it is: run check_store."
+            )
         fresh = change(body)
         if fresh is not None or now.digest != before:
             now = _rewrite_message(strand, position, (kind, prompts, size), (body, fresh), now)

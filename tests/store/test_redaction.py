@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from sessions_app import actors, backups, redaction, store_check
+from sessions_app import actors, backups, packing, redaction, store_check
 from sessions_app.access.models import AuditEntry
 from sessions_app.actors import Actor
 from sessions_app.databases import connection, current, execute
@@ -144,6 +144,21 @@ class Redacting:
         with pytest.raises(InvalidRedaction):
             redaction.redact(session.id, 0, texts=["plover"])
         assert the_store.get(session.id).version == 1
+
+    def test_does_not_make_what_is_damaged_look_whole(self, the_store):
+        session = a_session(the_store, "hello", f"it is {CANARY}", "bye")
+        execute("UPDATE forklore_message SET body = %s WHERE position = 0", ['{"role":"user","content":"jello"}'])
+        with pytest.raises(InvalidRedaction, match="damaged"):
+            redaction.redact(session.id, 1)
+        assert [problem for problem in store_check.problems() if "digest" in problem]
+
+    def test_reaches_what_is_packed(self, the_store):
+        session = a_session(the_store, "hello " * 2000, f"it is {CANARY} " + "and so on " * 2000, "bye " * 2000)
+        assert packing.pack(session.id).after > 0
+        assert redaction.redact(session.id, 1).messages == 1
+        assert texts(the_store.get(session.id))[1].startswith(f"it is {MARK} and so on")
+        assert the_store.get(session.id).messages[2] == session.messages[2]
+        is_whole()
 
     def test_goes_through_long_sessions_and_many_pieces(self, the_store):
         root = the_store.create("p", [a_message(f"number {n}" + f" {CANARY}" * (n in (3, 350))) for n in range(700)])

@@ -37,9 +37,9 @@ def own():
 def write():
     words = "the cart is empty and the basket is not "
     session = store.create("big", [{"role": "user", "content": "begin"}])
-    for number in range(int(sys.argv[3])):
-        text = f"{number} " + words * (MESSAGE // len(words))
-        store.append(session.id, [{"role": "assistant", "content": text}])
+    for first in range(0, int(sys.argv[3]), 100):
+        texts = [f"{number} " + words * (MESSAGE // len(words)) for number in range(first, first + 100)]
+        store.append(session.id, [{"role": "assistant", "content": text} for text in texts])
 
 def listed():
     assert store.list_sessions(9, project="big")[0].message_count > 1000

@@ -101,6 +101,18 @@ class DatabaseTooNew(StoreError):
     """The database was written by a newer Forklore than this one."""
 
 
+class SessionTooLarge(StoreError):
+    """A session would hold more than a session may."""
+
+
+class QuotaExceeded(StoreError):
+    """A project holds all that it may."""
+
+
+class InvalidRedaction(StoreError):
+    """There is nothing to take out of a session, or the text that is to go is too short."""
+
+
 class BackupFailed(StoreError):
     """A backup could not be written, or what was to be restored is no whole one."""
 

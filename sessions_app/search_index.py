@@ -232,6 +232,38 @@ def drop_whole(strands: Sequence[int]) -> None:
         _execute_only(f"DELETE FROM forklore_searchblock WHERE strand_id IN ({marks})", strands)  # noqa: S608
 
 
+def replace(strand: int, position: int, projection: Projection, written: bytes) -> None:
+    """Index a message anew that stands where another one stood."""
+    if not usable():
+        _mark_incomplete()
+        return
+    for table in ("forklore_searchdocument", "forklore_searchlong"):
+        _execute_only(f"DELETE FROM {table} WHERE strand_id = %s AND position = %s", [strand, position])  # noqa: S608
+    if connection().vendor == "sqlite":
+        _execute_only(
+            "DELETE FROM forklore_search WHERE rowid IN"
+            " (SELECT id * %s + %s FROM forklore_searchblock WHERE strand_id = %s AND number = %s)",
+            [BLOCK, position % BLOCK, strand, position // BLOCK],
+        )
+    add(strand, position, [projection], [written])
+
+
+def forget_deleted() -> None:
+    """Merge SQLite's index until nothing of what was deleted is left in it; many short writes."""
+    if connection().vendor != "sqlite" or not usable():
+        return
+    _execute_only("INSERT INTO forklore_search (forklore_search, rank) VALUES ('merge', -500)")
+    while _changes_of("INSERT INTO forklore_search (forklore_search, rank) VALUES ('merge', 500)") > 1:
+        pass
+
+
+def _changes_of(statement: str) -> int:
+    database: Any = connection()
+    before = database.connection.total_changes
+    _execute_only(statement)
+    return database.connection.total_changes - before
+
+
 def flush() -> None:
     """Index what waits."""
     if connection().vendor != "sqlite":

@@ -206,6 +206,12 @@ def locked(
     return found[0]
 
 
+def locked_rows(ids: Sequence[UUID]) -> list[SessionRow]:
+    """The rows of sessions in the order of their ids, whoever may see them, kept from other writers."""
+    lock = " FOR UPDATE OF session" if connection().features.has_select_for_update else ""
+    return [row for id in sorted(ids) for row in _select(f"session.id = %s{lock}", [key(id)])]
+
+
 def refusal(id: UUID, where: Where, needs: Role) -> StoreError:
     """Why nothing was done to a session: it is not there, or cannot be seen, or may only be read."""
     sight, parameters = gate.condition("session.project_id")

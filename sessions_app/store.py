@@ -29,6 +29,7 @@ from sessions_app import (
     labels,
     piece_table,
     purging,
+    quotas,
     recent_lists,
     revisions,
     search_index,
@@ -124,6 +125,7 @@ def create(project: str, messages: Sequence[Message], *, agent: str = "", once: 
             return _written(before.done)
         row = _new_row(project, agent=agent)
         piece_table.append(row.tail, messages, encoded)
+        quotas.check_session(row)
         row.retitle(0, messages)
         session_rows.insert(row)
         before.keep(row.id)
@@ -151,6 +153,7 @@ def fork(
         row = _child(origin, shared, "fork", project)
         row.turns = turns
         piece_table.append(row.tail, messages[shared:], added)
+        quotas.check_session(row)
         row.retitle(0, messages)
         session_rows.insert(row)
         journal.note("fork", row.id, row.created_at)
@@ -394,6 +397,7 @@ def put(record: SessionRecord, *, agent: str = "") -> bool:
             return False
         row = _put_row(record, agent, digests)
         piece_table.append(row.tail, record.messages[row.tail.count :], encoded[row.tail.count :])
+        quotas.check_session(row)
         session_rows.insert(row)
     return True
 
@@ -804,7 +808,9 @@ def _encoded_and_verified(messages: Sequence[Message], first: int) -> list[bytes
 
 def _new_row(project: str, agent: str = "", moment: datetime | None = None, id: UUID | None = None) -> SessionRow:
     id, moment = id or uuid4(), moment or now()
-    return SessionRow(id, session_rows.project_id(project), project, moment, moment, Tail(id), agent=agent)
+    project_id = session_rows.project_id(project)
+    quotas.check_project(project_id, project, new_sessions=1)
+    return SessionRow(id, project_id, project, moment, moment, Tail(id), agent=agent)
 
 
 def _check_turns(turns: int) -> None:
@@ -842,7 +848,10 @@ def _position_within(row: SessionRow, position: int) -> int:
 
 
 def _extend(row: SessionRow, kept: int, messages: Sequence[Message], added: Sequence[bytes], turns: int | None) -> None:
+    if messages:
+        quotas.check_project(row.project_id, row.project)
     piece_table.append(row.tail, messages, added)
+    quotas.check_session(row)
     row.retitle(kept, messages)
     row.turns = row.turns if turns is None else turns
     row.touch(now())

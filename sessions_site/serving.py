@@ -67,6 +67,7 @@ def _server(application: Any, when_ready: Callable[[], None]) -> "_Server":
     config = uvicorn.Config(
         application,
         lifespan="off",
+        log_config=None,  # ours are in the settings
         log_level="warning",
         access_log=False,
         server_header=False,

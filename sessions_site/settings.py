@@ -11,6 +11,10 @@ FORKLORE_OIDC_NAME    what the sign-in page calls it (default: its host)
 FORKLORE_OIDC_DOMAINS  only who has an e-mail address of these domains, separated by commas
 FORKLORE_OIDC_ADMIT   invited (default): whom an admin invited by e-mail address; everybody: all whom it knows
 FORKLORE_BODY_LIMIT  bytes that one request may send (default: 64 MiB)
+FORKLORE_SESSION_BYTES, FORKLORE_SESSION_MESSAGES    what one session may hold (default: 8 GiB, 5,000,000)
+FORKLORE_PROJECT_BYTES, FORKLORE_PROJECT_SESSIONS    what one project may hold (default: 0, any number)
+FORKLORE_REQUESTS, FORKLORE_SENT    requests and bytes of them that one person or token of a team may send in a minute
+                                    (default: 3,000 and 1 GiB; 0: any number)
 FORKLORE_DEBUG  1 shows tracebacks in the browser
 """
 
@@ -19,6 +23,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
+from sessions_site import logs
 from sessions_site.configuration import (
     data_directory,
     database_from_url,
@@ -164,8 +169,16 @@ SILENCED_SYSTEM_CHECKS = [
     *("security.W005", "security.W021"),  # HSTS is not for this server to promise for other hosts of the domain
 ]
 
+LOGGING = logs.settings(debug=DEBUG)
+
 FORKLORE_BODY_LIMIT = int(os.environ.get("FORKLORE_BODY_LIMIT") or 64 * 1024 * 1024)  # bytes
 DATA_UPLOAD_MAX_MEMORY_SIZE = FORKLORE_BODY_LIMIT
 
 FORKLORE_MESSAGE_LIMIT = 64 * 1024 * 1024  # bytes of one message as JSON
+FORKLORE_SESSION_BYTES = int(os.environ.get("FORKLORE_SESSION_BYTES") or 8 * 1024**3)
+FORKLORE_SESSION_MESSAGES = int(os.environ.get("FORKLORE_SESSION_MESSAGES") or 5_000_000)
+FORKLORE_PROJECT_BYTES = int(os.environ.get("FORKLORE_PROJECT_BYTES") or 0)
+FORKLORE_PROJECT_SESSIONS = int(os.environ.get("FORKLORE_PROJECT_SESSIONS") or 0)
+FORKLORE_REQUESTS = int(os.environ.get("FORKLORE_REQUESTS") or 3000)
+FORKLORE_SENT = int(os.environ.get("FORKLORE_SENT") or 1024**3)  # bytes
 FORKLORE_TRASH_DAYS = 30

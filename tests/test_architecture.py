@@ -30,6 +30,7 @@ WRITERS |= {
     "journal_labels.py",
     "packing.py",
     "cleanup_rows.py",
+    "redaction_rows.py",
     "fork_rows.py",
     "token_rows.py",
     "purging.py",

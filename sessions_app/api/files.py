@@ -47,8 +47,12 @@ def export(
     project: str | None = Query(None, description="All sessions of a project."),
     lineage: bool = Query(False, description="With all of their ancestors and forks."),
     format: Literal["bundle", "markdown", "html"] = "bundle",
+    secrets: Literal["hidden", "kept"] = Query(
+        "hidden", description="Whether tokens, keys and passwords are left out."
+    ),
 ) -> HttpResponseBase:
-    """A bundle brings sessions back as they were, by `POST /import`; the HTML file needs and loads nothing else."""
+    """A bundle brings sessions back by `POST /import`, as they were where no secrets were left out; the HTML file needs
+    and loads nothing else."""
     ids = list(session)
     if project is not None:
         found = Session.objects.visible().filter(project__name=project, trashed_at=None)
@@ -60,9 +64,9 @@ def export(
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  closed with the answer
     text = io.TextIOWrapper(file, encoding="utf-8", write_through=True)
     if format == "bundle":
-        bundle.export(ids, text)
+        bundle.export(ids, text, keep_secrets=secrets == "kept")
     else:
-        text.writelines(documents.document(dict.fromkeys(ids), format))
+        text.writelines(documents.document(dict.fromkeys(ids), format, keep_secrets=secrets == "kept"))
     text.detach()
     bundle.note_exported(ids)
     return _sent(request, file, *KINDS[format])

@@ -21,6 +21,8 @@ _STATUSES: dict[type[Exception], int] = {
     errors.NotAllowed: 403,
     errors.VersionConflict: 412,
     errors.MessageTooLarge: 413,
+    errors.SessionTooLarge: 413,
+    errors.QuotaExceeded: 413,
     errors.SessionExists: 409,
     errors.NameTaken: 409,
     errors.KeyReused: 422,

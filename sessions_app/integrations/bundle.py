@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, TextIO, get_args
 from uuid import UUID
 
-from sessions_app import bodies, store
+from sessions_app import bodies, secret_rules, store
 from sessions_app.access import audit
 from sessions_app.errors import BrokenBundle
 from sessions_app.models import Session
@@ -21,7 +21,8 @@ from sessions_app.records import Message, Relation, SessionRecord, TitleSource
 
 FORMAT = "forklore-bundle"
 VERSION = 1
-WINDOW = 500  # messages read at once
+WINDOW = 500  # messages read at once, and sessions
+AT_ONCE = 8 * 1024 * 1024  # bytes of messages read at once, as far as the average tells
 PLAIN, SPELLED = "message", "spelled"  # the second where JSON cannot tell surrogates from what they make (bodies.py)
 
 
@@ -30,10 +31,14 @@ class Outcome:
     sessions: int = 0
     messages: int = 0
     new: int = 0  # of the sessions
+    redacted: int = 0  # of the messages
 
 
-def export(ids: Iterable[UUID], file: TextIO) -> Outcome:
-    """Write sessions, each after its parent where both are among them. Raises SessionNotFound."""
+def export(ids: Iterable[UUID], file: TextIO, *, keep_secrets: bool = False) -> Outcome:
+    """Write sessions, each after its parent where both are among them. Raises SessionNotFound.
+
+    Secrets are left out unless they are to be kept; what has some does not come back as it was.
+    """
     outcome, digest = Outcome(), hashlib.sha256()
 
     def write(value: Any) -> None:
@@ -45,10 +50,14 @@ def export(ids: Iterable[UUID], file: TextIO) -> Outcome:
     for session in _parents_first(ids):
         outcome.sessions += 1
         outcome.messages += session.message_count
-        write({"session": _facts(session)})
-        for start in range(0, session.message_count, WINDOW):
-            for message in store.get_messages(session.pk, start, min(start + WINDOW, session.message_count)):
-                write(_line(message))
+        facts = _facts(session)
+        write({"session": facts if keep_secrets else facts | {"title": secret_rules.redacted(facts["title"])}})
+        window = _window(session)
+        for start in range(0, session.message_count, window):
+            for message in store.get_messages(session.pk, start, min(start + window, session.message_count)):
+                shared = message if keep_secrets else secret_rules.redacted_value(message)
+                outcome.redacted += shared is not message and shared != message
+                write(_line(shared))
     end = {"sessions": outcome.sessions, "messages": outcome.messages, "sha256": digest.hexdigest()}
     file.write(json.dumps({"end": end}) + "\n")
     return outcome
@@ -105,6 +114,11 @@ def _parents_first(ids: Iterable[UUID]) -> list[Session]:
             session = found[session.parent_id]
         ordered |= {each.pk: each for each in reversed(chain)}
     return list(ordered.values())
+
+
+def _window(session: Session) -> int:
+    average = session.size_bytes // max(session.message_count, 1)
+    return max(1, min(WINDOW, AT_ONCE // max(average, 1)))
 
 
 def _facts(session: Session) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, HttpResponseForbidden
 from django.middleware.csrf import CsrfViewMiddleware
@@ -13,7 +15,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.deprecation import MiddlewareMixin
 from django.views.defaults import permission_denied
 
-from sessions_app.access import finding
+from sessions_app.access import finding, rates
 from sessions_app.actors import NOBODY, acting
 from sessions_app.errors import NotAllowed
 from sessions_app.web import enter
@@ -49,7 +51,21 @@ class FindActor(MiddlewareMixin):
             return None if enter.is_open(request.path_info) else enter.refusal(request)
         if request.method not in READING and not request.actor.may("write"):
             return enter.sentence(request, 403, "This token may read only.")
+        return _refusal_of_floods(request)
+
+
+def _refusal_of_floods(request: Any) -> HttpResponse | None:
+    """429 for who asks for more in a minute than they may; a page's own files do not count."""
+    if request.path_info.startswith(settings.STATIC_URL):
         return None
+    length = request.headers.get("Content-Length", "")
+    wait = rates.wait(request.actor, int(length) if length.isdecimal() else 0)
+    if not wait:
+        return None
+    seconds = ceil(wait)
+    answer = enter.sentence(request, 429, f"Too much in too short a time; go on in {seconds} seconds.")
+    answer["Retry-After"] = str(seconds)
+    return answer
 
 
 class CsrfOfCookies(CsrfViewMiddleware):

@@ -9,11 +9,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from sessions_app import secret_rules
 from sessions_app.errors import SessionNotFound
 from sessions_app.projection import Part
 from sessions_app.web.context import wants_fragment
 from sessions_app.web.rendering import ansi, images, json_tree
-from sessions_app.web.rendering.blocks import Entry
+from sessions_app.web.rendering.blocks import Entry, entry
 from sessions_app.web.rendering.cards import Body, Exchange, Source, card, full_output
 from sessions_app.web.rendering.inert import fenced, inert
 from sessions_app.web.transcript_window import one_entry
@@ -38,8 +39,13 @@ def part(request: HttpRequest, id: UUID, position: int, number: int) -> HttpResp
 
 @require_safe
 def raw(request: HttpRequest, id: UUID, position: int) -> HttpResponse:
-    """A message as JSON, or with ?as=text or ?as=markdown what there is to read in it; always as plain text."""
+    """A message as JSON, or with ?as=text or ?as=markdown what there is to read in it; always as plain text.
+
+    ?secrets=hidden leaves out tokens, keys and passwords.
+    """
     one = _entry(id, position)
+    if request.GET.get("secrets") == "hidden":
+        one = entry(position, secret_rules.redacted_value(dict(one.message)))
     kind = request.GET.get("as", "json")
     if kind == "text":
         return _plain("\n\n".join(filter(None, map(_text_of, one.seen.parts))))

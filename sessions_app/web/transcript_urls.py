@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from sessions_app.web import find, ledger, lineage, many_forks, parents, transcript, transcript_parts
+from sessions_app.web import find, ledger, lineage, many_forks, parents, redact, transcript, transcript_parts
 
 urlpatterns = [
     path("<uuid:id>/", transcript.session, name="session"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("<uuid:id>/find/", find.find, name="find"),
     path("<uuid:id>/m/<int:position>/", transcript.message, name="message"),
     path("<uuid:id>/m/<int:position>/raw/", transcript_parts.raw, name="raw"),
+    path("<uuid:id>/m/<int:position>/redact/", redact.redact, name="redact"),
     path("<uuid:id>/m/<int:position>/part/<int:number>/", transcript_parts.part, name="part"),
     path("<uuid:id>/m/<int:position>/image/<int:number>/", transcript_parts.image, name="image"),
     path("<uuid:id>/fork/", transcript.fork, name="fork"),

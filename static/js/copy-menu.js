@@ -1,7 +1,9 @@
-// <copy-menu data-url="…/raw/"><button>: offers a message as text, Markdown or JSON, and copies what is chosen.
+// <copy-menu data-url="…/raw/"><button>: offers a message as text, Markdown or JSON, and copies what is chosen; secrets are
+// left out, where the menu has the attribute data-secrets unless that is chosen.
 import { copy } from "./copy-text.js";
 
 const CHOICES = { text: "Copy text", markdown: "Copy Markdown", json: "Copy JSON" };
+const WITH_SECRETS = { text: "Copy text with secrets", json: "Copy JSON with secrets" };
 
 customElements.define("copy-menu", class extends HTMLElement {
   connectedCallback() {
@@ -24,7 +26,9 @@ customElements.define("copy-menu", class extends HTMLElement {
     menu.popover = "auto";
     menu.className = "copy-choices";
     menu.setAttribute("role", "menu");
-    for (const [kind, label] of Object.entries(CHOICES)) menu.append(this.choice(kind, label));
+    for (const [kind, label] of Object.entries(CHOICES)) menu.append(this.choice(`${kind}&secrets=hidden`, label));
+    if (this.dataset.secrets !== undefined)
+      for (const [kind, label] of Object.entries(WITH_SECRETS)) menu.append(this.choice(kind, label));
     menu.addEventListener("keydown", (event) => this.move(event));
     this.append(menu);
     return menu;

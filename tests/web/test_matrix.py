@@ -130,6 +130,10 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "sessions/<uuid:id>/find/": reads("/sessions/{id}/find/?q={word}"),
     "sessions/<uuid:id>/m/<int:position>/": reads("/sessions/{id}/m/0/"),
     "sessions/<uuid:id>/m/<int:position>/raw/": reads("/sessions/{id}/m/0/raw/"),
+    "sessions/<uuid:id>/m/<int:position>/redact/": (
+        *reads("/sessions/{id}/m/0/redact/"),
+        writes("/sessions/{id}/m/0/redact/", Role.MAINTAINER, confirm="1", text="shared"),
+    ),
     "sessions/<uuid:id>/m/<int:position>/part/<int:number>/": reads("/sessions/{id}/m/0/part/0/"),
     "sessions/<uuid:id>/m/<int:position>/image/<int:number>/": reads("/sessions/{id}/m/1/image/0/"),
     "sessions/<uuid:id>/fork/": (*reads("/sessions/{id}/fork/"), writes("/sessions/{id}/fork/", position="1")),
@@ -460,6 +464,8 @@ class AnyAddress:
             ("/sessions/{id}/title/", "title"),
             ("/sessions/{id}/title/", "title_source"),
             ("/sessions/{id}/label/", "pinned_at"),
+            ("/sessions/{id}/m/0/redact/", "size_bytes"),
+            ("/sessions/{id}/m/0/redact/", "tail_digest"),
         }
         assert not User.objects.filter(is_superuser=True).exists()
 

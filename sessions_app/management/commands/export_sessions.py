@@ -26,6 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--project", help="all sessions of a project")
         parser.add_argument("--format", choices=["bundle", "markdown", "html"], default="bundle")
         parser.add_argument("--lineage", action="store_true", help="with all of their ancestors and forks")
+        parser.add_argument("--keep-secrets", action="store_true", help="do not leave tokens, keys and passwords out")
 
     def handle(self, *args: Any, file: str, ids: list[str], **options: Any) -> None:
         try:
@@ -38,33 +39,35 @@ class Command(BaseCommand):
             if not chosen:
                 raise CommandError("Name sessions to export, or a --project that has some.")
             outcome = (
-                _write(chosen, options["format"], sys.stdout)
+                _write(chosen, options["format"], sys.stdout, options["keep_secrets"])
                 if file == "-"
-                else _export_to(Path(file), chosen, options["format"])
+                else _export_to(Path(file), chosen, options["format"], options["keep_secrets"])
             )
         except StoreError as error:
             raise CommandError(str(error)) from error
         bundle.note_exported(chosen)
         self.stderr.write(f"{outcome.sessions:,} sessions with {outcome.messages:,} messages.")
+        if outcome.redacted:
+            self.stderr.write(f"Secrets were left out of {outcome.redacted:,} of them; --keep-secrets keeps them.")
 
 
-def _write(ids: list[UUID], format: str, file: TextIO) -> bundle.Outcome:
+def _write(ids: list[UUID], format: str, file: TextIO, keep_secrets: bool) -> bundle.Outcome:
     if format == "bundle":
-        return bundle.export(ids, file)
+        return bundle.export(ids, file, keep_secrets=keep_secrets)
     ids = list(dict.fromkeys(ids))
-    file.writelines(documents.document(ids, "html" if format == "html" else "markdown"))
+    file.writelines(documents.document(ids, "html" if format == "html" else "markdown", keep_secrets=keep_secrets))
     counts = Session.objects.visible().filter(pk__in=ids).values_list("message_count", flat=True)
     return bundle.Outcome(len(ids), sum(counts))
 
 
-def _export_to(path: Path, ids: list[UUID], format: str) -> bundle.Outcome:
+def _export_to(path: Path, ids: list[UUID], format: str, keep_secrets: bool) -> bundle.Outcome:
     """A whole file or none: written beside its place, and put there in the end."""
     if path.exists():
         raise CommandError(f"{path} is there already.")
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-            outcome = _write(ids, format, file)
+            outcome = _write(ids, format, file, keep_secrets)
             file.flush()
             os.fsync(file.fileno())
         os.link(aside, path)  # unlike a rename it never replaces another file

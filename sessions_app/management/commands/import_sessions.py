@@ -17,6 +17,7 @@ from rich.progress import Progress as Bar
 
 from sessions_app.integrations import discovery, importing
 from sessions_app.integrations.importing import ImportRunning, Progress, Skipped, Summary
+from sessions_app.web.rendering.text import visible
 
 ALL_WELL, NOT_ALL_READ, NOTHING_TO_DO = 0, 1, 2
 _SHOWN = 20  # skipped files, by name
@@ -94,7 +95,7 @@ class Command(BaseCommand):
 
     def _tell_skipped(self, skipped: Skipped) -> None:
         if skipped.problem:
-            self.stderr.write(f"Not read: {skipped.path}: {skipped.why}")
+            self.stderr.write(f"Not read: {visible(str(skipped.path))}: {visible(skipped.why)}")
         else:
             self.stdout.write(f"Passed over: {skipped.path}: {skipped.why}")
 

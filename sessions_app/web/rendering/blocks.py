@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from django.utils.safestring import SafeString
 
-from sessions_app import projection
+from sessions_app import projection, secret_rules
 from sessions_app.projection import Kind, Part, Projection
 from sessions_app.web.formats import size_text
 from sessions_app.web.rendering import images, json_tree, markdown
@@ -21,6 +21,7 @@ from sessions_app.web.rendering.text import cut, one_line, visible
 Role = Literal["person", "agent", "system", "tool", "quiet"]
 FEWEST_TOKENS = 20  # Claude Code records fewer where it wrote the line while the answer was still streaming in
 SUMMARY_LENGTH = 90  # characters of a folded thought or notice
+LOOKED_AT = 1_000_000  # characters of each string in which secrets are looked for
 KINDS = {  # of blocks that a person may leave out; what the others say is always shown
     "transcript/_card.html": "tool",
     "transcript/_thinking.html": "thinking",
@@ -91,6 +92,7 @@ class Item:
     also: list[int] = field(default_factory=list)  # positions of messages that are shown in this item's cards
     label: str = ""
     is_target: bool = False
+    has_secret: bool = False
     day: datetime | None = None  # set where another day begins
     forks: list[Any] = field(default_factory=list)  # sessions that leave after this item, the first of them
     fork_count: int = 0
@@ -164,7 +166,15 @@ class Drawing:
             tokens=tokens if (tokens := one.seen.output_tokens or 0) >= FEWEST_TOKENS else None,
             label=_label(one),
             is_target=one.position == self.target,
+            has_secret=self._holds_secret(one),
         )
+
+    def _holds_secret(self, one: Entry) -> bool:
+        """In itself, or in the results that are shown in its cards; not looked for once the page's time is spent."""
+        if self.budget.is_spent:
+            return False
+        answers = [self.results[place][0] for place in self.results if place[0] == one.position]
+        return any(secret_rules.holds_any(dict(each.message), LOOKED_AT) for each in [one, *answers])
 
     def _block(self, one: Entry, number: int) -> Block | None:
         part = one.seen.parts[number]

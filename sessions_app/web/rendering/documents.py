@@ -6,13 +6,14 @@ import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from sessions_app import store
+from sessions_app import secret_rules, store
 from sessions_app.projection import Part, Projection, project
 from sessions_app.records import SessionRecord
 from sessions_app.search.filters import ROLES
@@ -22,7 +23,7 @@ from sessions_app.web.rendering.markdown import LIMIT, to_html
 from sessions_app.web.rendering.text import counted, one_line, visible
 
 Format = Literal["markdown", "html"]
-WINDOW = 100  # messages read at once
+WINDOW = 10  # messages read at once; each may be large
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 48rem; margin: 0 auto; padding: 1rem; }
@@ -37,22 +38,25 @@ img { max-width: 100%; } table { border-collapse: collapse; } td, th { border: 1
 POLICY = f"default-src 'none'; img-src data:; style-src 'sha256-{b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'"
 
 
-def document(ids: Iterable[UUID], format: Format) -> Iterator[str]:
-    """The parts of the document, in the order of the ids. Raises SessionNotFound."""
-    return _markdown(ids) if format == "markdown" else _html(ids)
+def document(ids: Iterable[UUID], format: Format, *, keep_secrets: bool = False) -> Iterator[str]:
+    """The parts of the document, in the order of the ids, without secrets unless they are to be kept.
+
+    Raises SessionNotFound.
+    """
+    return (_markdown if format == "markdown" else _html)(ids, keep_secrets)
 
 
-def _record(id: UUID) -> SessionRecord:
+def _record(id: UUID, keep_secrets: bool) -> SessionRecord:
     found = store.find_by_id_prefix(str(id), 1, with_messages=False)
     if not found:
         raise store.SessionNotFound(id)
-    return found[0]
+    return found[0] if keep_secrets else replace(found[0], title=secret_rules.redacted(found[0].title))
 
 
-def _messages(record: SessionRecord) -> Iterator[tuple[int, Projection]]:
+def _messages(record: SessionRecord, keep_secrets: bool) -> Iterator[tuple[int, Projection]]:
     for start in range(0, record.message_count, WINDOW):
         for position, message in enumerate(store.get_messages(record.id, start, start + WINDOW), start):
-            yield position, project(message)
+            yield position, project(message if keep_secrets else secret_rules.redacted_value(message))
 
 
 def _facts(record: SessionRecord) -> list[str]:
@@ -95,12 +99,12 @@ def _body(part: Part) -> str:
 # Markdown
 
 
-def _markdown(ids: Iterable[UUID]) -> Iterator[str]:
+def _markdown(ids: Iterable[UUID], keep_secrets: bool) -> Iterator[str]:
     for number, id in enumerate(ids):
-        record = _record(id)
+        record = _record(id, keep_secrets)
         facts = "\n".join(f"- {escaped(fact)}" for fact in _facts(record))
         yield ("\n\n" if number else "") + f"# {escaped(one_line(record.title))}\n\n{facts}\n"
-        for position, seen in _messages(record):
+        for position, seen in _messages(record, keep_secrets):
             parts = "\n\n".join(filter(None, map(_markdown_part, seen.parts)))
             yield f"\n## #{position} {_who(seen)}\n\n{parts}\n"
 
@@ -117,8 +121,8 @@ def _markdown_part(part: Part) -> str:
 # HTML
 
 
-def _html(ids: Iterable[UUID]) -> Iterator[str]:
-    records = [_record(id) for id in ids]
+def _html(ids: Iterable[UUID], keep_secrets: bool) -> Iterator[str]:
+    records = [_record(id, keep_secrets) for id in ids]
     title = records[0].title if len(records) == 1 else counted(len(records), "session")
     yield format_html(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -130,7 +134,7 @@ def _html(ids: Iterable[UUID]) -> Iterator[str]:
     for number, record in enumerate(records, 1):
         facts = [format_html("<p>{}</p>", fact) for fact in _facts(record)]
         yield format_html("<article>\n<header><h1>{}</h1>{}</header>\n", visible(record.title), _joined(facts))
-        for position, seen in _messages(record):
+        for position, seen in _messages(record, keep_secrets):
             parts = _joined(_html_part(part, seen) for part in seen.parts)
             yield format_html(
                 '<section id="m{0}-{1}" class="{2}"><h2><a href="#m{0}-{1}">#{1}</a> {3}</h2>\n{4}</section>\n',

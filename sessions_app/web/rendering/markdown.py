@@ -30,7 +30,11 @@ class Budget:
         self._deadline = monotonic() + seconds
 
     def allows(self, text: str) -> bool:
-        return len(text) <= LIMIT and monotonic() < self._deadline
+        return len(text) <= LIMIT and not self.is_spent
+
+    @property
+    def is_spent(self) -> bool:
+        return monotonic() >= self._deadline
 
 
 def to_html(text: str, query: str = "", *, breaks: bool = False) -> SafeString:

@@ -159,7 +159,7 @@ def preview(policy: Policy) -> Preview:
             kept[reason] += 1
         else:
             chosen.add(id)
-    needed = _needed_by_forks(chosen)
+    needed = set() if policy.action == "pack" else _needed_by_forks(chosen)  # forks read what is packed as before
     if needed:
         kept["needed by a fork"] = len(needed)
     sessions = [id for id, *_ in rows if id in chosen - needed] if needed else [id for id, *_ in rows if id in chosen]

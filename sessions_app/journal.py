@@ -106,7 +106,7 @@ def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -
     if entry.action in journal_labels.ACTIONS:
         return _locked(ids, *journal_labels.fits(entry), Role.WRITER)
     condition, parameters = FITS.get(entry.action, "trashed_at IS NOT NULL"), []
-    if entry.policy:
+    if entry.policy and entry.action != "pack":
         condition += _UNPROTECTED
         parameters = [moment_for_database(running_after), entry.pk]
     return _locked(ids, condition, parameters, Role.MAINTAINER if entry.action == "purge" else Role.WRITER)

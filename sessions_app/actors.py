@@ -71,6 +71,12 @@ def current() -> Actor | None:
     return _actor.get()
 
 
+def caller() -> str:
+    """Who that is, told from everybody of the same name; "" for code that opened the database by itself."""
+    actor = current()
+    return "" if actor is None else f"{actor.kind} {actor.user_id} {actor.name}"
+
+
 @contextmanager
 def acting(actor: Actor | None) -> Iterator[None]:
     """Let the store answer as that actor may know and do."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -287,7 +287,13 @@ class AsyncStore:
     async def _read(self, name: str, *arguments: Any, **options: Any) -> Any:
         return await self._call(self._readers, name, arguments, options)
 
-    async def _call(self, line: _Line | None, name: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+    async def _do(self, call: Callable[[], Any]) -> Any:
+        """Call something that writes, on the thread and the database of this store."""
+        return await self._call(self._writers, call, (), {})
+
+    async def _call(
+        self, line: _Line | None, name: str | Callable[[], Any], arguments: Sequence[Any], options: dict[str, Any]
+    ) -> Any:
         if line is None:
             raise RuntimeError(NOT_OPEN)
         await line.calls.begin()
@@ -298,14 +304,20 @@ class AsyncStore:
         # done, and the connection is left as the next call needs it.
         return await asyncio.shield(call)
 
-    def _run(self, actor: Actor | None, name: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+    def _run(
+        self,
+        actor: Actor | None,
+        name: str | Callable[[], Any],
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+    ) -> Any:
         from django.db.utils import InterfaceError, OperationalError
 
         from sessions_app import databases, store
 
         with databases.using(self._alias), actors.acting(actor):
             try:
-                return getattr(store, name)(*arguments, **options)
+                return (getattr(store, name) if isinstance(name, str) else name)(*arguments, **options)
             except (InterfaceError, OperationalError):
                 # The next call on this thread gets a connection that works, say after the server was restarted.
                 databases.connection().close_if_unusable_or_obsolete()

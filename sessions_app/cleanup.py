@@ -7,17 +7,18 @@ Killed in between, it goes on by `resume`. Decision 0015 has the reasons.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from sessions_app import actors, cleanup_rows, gate, grammar, journal, packing, session_rows, space, store
+from sessions_app import actors, cleanup_rows, gate, grammar, journal, packing, purging, session_rows, space, store
 from sessions_app.access import audit
 from sessions_app.actors import Role
-from sessions_app.errors import InvalidPolicy, JournalEntryNotFound, NotAllowed
+from sessions_app.databases import connection
+from sessions_app.errors import AlreadyChanged, InvalidPolicy, JournalEntryNotFound, NotAllowed
 from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.querysets import RUNNING, SessionQuerySet
 from sessions_app.search.filters import filters_of
@@ -28,11 +29,13 @@ Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarch
 PolicyAction = Literal["trash", "archive", "purge", "pack"]
 BATCH = 200  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
-HELD = 0.05  # seconds after which a transaction of purges ends; what it holds keeps others waiting
+PAUSE = 0.75  # times that a transaction took, before the next one
+HELD = 0.03  # seconds after which a transaction of purges ends; what it holds keeps others waiting
 GIVING_BACK = 0.2  # seconds in which a purge shrinks the file; what is left is written to, or goes the next time
 CLEANING = "clean up"
 VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore": "restored"}
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
+VERBS |= {"rename": "renamed", "fork": "forked", "rewrite": "rewritten"}
 VERBS |= {"tag": "tagged", "untag": "untagged", "move": "moved to a project", "pack": "packed"}
 
 
@@ -42,16 +45,6 @@ class Policy:
     query: str
     action: PolicyAction
     enabled: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a policy would do by now: to which sessions, the bytes of bodies that come free once they are purged, and
-    how many fit and are yet kept, by the reason."""
-
-    sessions: list[UUID]
-    freed_bytes: int
-    kept: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +63,53 @@ class Entry:
     value: str = ""  # the tag, the project that sessions were moved to, or the bytes that were packed
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a policy would do by now: to which sessions, the bytes of bodies that come free once they are purged, and
+    how many fit and are yet kept, by the reason."""
+
+    sessions: list[UUID]
+    freed_bytes: int
+    kept: dict[str, int] = field(default_factory=dict)
+    kept_sessions: list[tuple[UUID, str]] = field(default_factory=list)  # the newest of them, with the reason
+    last: Entry | None = None  # the last run of the policy
+    again: int = 0  # sessions that the last run took too, and that came back since; all others are new
+
+
 # Many at once
+
+
+def with_forks(ids: Iterable[UUID]) -> list[UUID]:
+    """These sessions and all that descend from them, live or in the trash, as far as the actor may see them."""
+    found: dict[UUID, None] = {}
+    for id in ids:
+        found |= dict.fromkeys(Session.objects.visible().under(id.hex).values_list("pk", flat=True))
+    return list(found)
+
+
+def matching(query: str) -> list[UUID]:
+    """The live sessions that fit the words of a query, newest first. Raises InvalidQuery and InvalidPolicy."""
+    return list(_fitting(query, "trash").values_list("pk", flat=True))
+
+
+def in_trash_for(time: timedelta) -> list[UUID]:
+    """What has been in the trash for longer. Raises NotAllowed."""
+    gate.check_over_all(CLEANING)
+    old = Session.objects.visible().trashed().filter(trashed_at__lt=store.now() - time)
+    return list(old.values_list("pk", flat=True))
+
+
+def empty_trash(older_than: timedelta) -> list[Entry]:
+    """Purge what has been in the trash for longer; no entry where that is nothing. Raises NotAllowed."""
+    ids = in_trash_for(older_than)
+    return [_run("purge", ids, query=f"in the trash for {older_than.days} days")] if ids else []
+
+
+def forget_journal(older_than: timedelta) -> None:
+    """Drop what was done longer ago from the journal; it cannot be taken back any more. Raises NotAllowed."""
+    gate.check_over_all(CLEANING)
+    with writing():
+        journal.forget_before(store.now() - older_than)
 
 
 def act(action: Action, ids: Iterable[UUID], value: str = "") -> Entry:
@@ -88,12 +127,25 @@ def act(action: Action, ids: Iterable[UUID], value: str = "") -> Entry:
 
 
 def undo(number: int | None = None) -> Entry:
-    """Take back an entry of the journal, or the last one that can be: what still stands as it left it becomes what it
-    was. Raises JournalEntryNotFound; a purge cannot be taken back."""
+    """Take back an entry of the journal, or the actor's last one that can be: what still stands as it left it becomes
+    what it was.
+
+    Raises JournalEntryNotFound, of which AlreadyChanged says that nothing stands any more; a purge cannot be taken back.
+    """
     entry = _undoable(number)
+    if not _stands(entry):
+        with writing():
+            journal.set_state(entry.pk, JournalEntry.State.KEPT)
+        raise AlreadyChanged(entry.pk)
     with writing():
         journal.set_state(entry.pk, JournalEntry.State.UNDOING)
     return _take_back(entry.pk)
+
+
+def last() -> Entry | None:
+    """What `undo` takes back without a number, where it still stands."""
+    found = _last_ones().first()
+    return _entry(found) if found else None
 
 
 def entries(limit: int = 50, before: int | None = None) -> list[Entry]:
@@ -148,23 +200,11 @@ def policy(name: str) -> Policy:
 def preview(policy: Policy) -> Preview:
     """What a run would do. Raises InvalidPolicy, InvalidQuery and NotAllowed."""
     gate.check_over_all(CLEANING)
-    rows = list(_fitting(policy.query, policy.action).values_list("pk", "pinned_at", "updated_at"))
-    keep = set(Session.objects.tagged("keep").values_list("pk", flat=True))
-    running = store.now() - RUNNING
-    kept: dict[str, int] = defaultdict(int)
-    chosen: set[UUID] = set()
-    for id, pinned, updated in rows:
-        reason = "pinned" if pinned else "tagged keep" if id in keep else "running" if updated > running else None
-        if reason:
-            kept[reason] += 1
-        else:
-            chosen.add(id)
-    needed = set() if policy.action == "pack" else _needed_by_forks(chosen)  # forks read what is packed as before
-    if needed:
-        kept["needed by a fork"] = len(needed)
-    sessions = [id for id, *_ in rows if id in chosen - needed] if needed else [id for id, *_ in rows if id in chosen]
-    freed = 0 if policy.action in ("archive", "pack") else cleanup_rows.bytes_freed(sessions)
-    return Preview(sessions, freed, dict(kept))
+    fitting = _fitting(policy.query, policy.action)
+    found = cleanup_rows.planned(fitting, store.now() - RUNNING, with_parents=policy.action == "pack")
+    freed = 0 if policy.action in ("archive", "pack") else found.freed_bytes
+    last, again = _since_last(policy, found.sessions)
+    return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again)
 
 
 def run(policy: Policy) -> Entry:
@@ -173,6 +213,19 @@ def run(policy: Policy) -> Entry:
 
 
 # Helpers, in the order in which they are called
+
+
+def _since_last(policy: Policy, sessions: list[UUID]) -> tuple[Entry | None, int]:
+    """The last run of a policy, and how many of the sessions it took."""
+    runs = (
+        JournalEntry.objects.filter(policy=policy.name).exclude(state=JournalEntry.State.PLANNING)
+        if policy.name
+        else None
+    )
+    row = runs.order_by("-pk").first() if runs is not None else None
+    if row is None:
+        return None, 0
+    return _entry(row), len(journal.taken(row.pk).intersection(sessions))
 
 
 def _check_action(action: str, of: Sequence[str]) -> None:
@@ -184,9 +237,9 @@ def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", val
     with writing():
         if action == "move":
             session_rows.project_id(value)
-        entry = journal.begin(action, store.now(), _actor(), policy, query, value)
+        entry = journal.begin(action, store.now(), policy, query, value)
     for some in _batches(ids, 5 * BATCH):
-        with writing():
+        with _batch():
             journal.plan(entry, some)
     with writing():
         journal.set_state(entry, JournalEntry.State.RUNNING)
@@ -196,9 +249,15 @@ def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", val
     return finished
 
 
-def _actor() -> str:
-    actor = actors.current()
-    return actor.name if actor else ""
+@contextmanager
+def _batch() -> Iterator[None]:
+    """One transaction of several. On SQLite who waits to write asks again and again, and would hardly ever find the
+    lock free between two of them."""
+    with writing():
+        began = time.monotonic()
+        yield
+    if connection().vendor == "sqlite":
+        time.sleep(PAUSE * (time.monotonic() - began))
 
 
 def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
@@ -210,7 +269,7 @@ def _finish(number: int) -> Entry:
     if _is_packing(number):
         return _finish_packing(number)
     while True:
-        with writing():
+        with _batch():
             session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
             entry = journal.locked(number)
             if entry is None:
@@ -233,12 +292,13 @@ def _finish(number: int) -> Entry:
 
 
 def _purge_some(number: int, ids: Sequence[UUID]) -> None:
-    """As many as a transaction may take time for, and at least one."""
-    began, done, freed = time.monotonic(), [], 0
-    for id in ids:
-        freed += cleanup_rows.bytes_freed([id])
-        store.purge(id)
-        done.append(id)
+    """As many as a transaction may take time for; a few at once, for each statement has its price."""
+    began, done, freed = time.monotonic(), list[UUID](), 0
+    for some in cleanup_rows.in_small_groups(ids):
+        freed += cleanup_rows.bytes_freed(some)
+        purging.purge(some)
+        audit.append_each("purged", "session", some)
+        done += some
         if time.monotonic() - began > HELD:
             break
     journal.mark(number, done, journal.DONE)
@@ -247,13 +307,20 @@ def _purge_some(number: int, ids: Sequence[UUID]) -> None:
 
 def _entry(row: JournalEntry) -> Entry:
     known = (row.pk, row.action, row.moment, row.actor, row.policy, row.query, row.state, row.done)
-    return Entry(*known, row.freed_bytes, row.value)  # type: ignore[arg-type]
+    value = "" if row.action == "rewrite" else row.value  # which says where what it dropped is kept
+    return Entry(*known, row.freed_bytes, value)  # type: ignore[arg-type]
 
 
 def _own_entries():
     actor = actors.current()
     rows = JournalEntry.objects.exclude(state=JournalEntry.State.PLANNING)
-    return rows if actor is None or actor.sees_all else rows.filter(actor=actor.name)
+    return rows if actor is None or actor.sees_all else rows.filter(actor_key=actors.caller())
+
+
+def _last_ones():
+    """What the actor may take back, the last first; of a program it is everybody's."""
+    own = JournalEntry.objects.filter(actor_key=actors.caller()) if actors.current() else JournalEntry.objects
+    return own.filter(state=JournalEntry.State.DONE, done__gt=0).exclude(action="purge").order_by("-pk")
 
 
 def _undoable(number: int | None) -> JournalEntry:
@@ -261,17 +328,24 @@ def _undoable(number: int | None) -> JournalEntry:
     if actor and not actor.may("write"):
         raise NotAllowed("You may not take back what was done.")
     rows = _own_entries().filter(state=JournalEntry.State.DONE).exclude(action="purge")
-    found = rows.order_by("-pk").first() if number is None else rows.filter(pk=number).first()
+    found = _last_ones().first() if number is None else rows.filter(pk=number).first()
     if found is None:
         raise JournalEntryNotFound(number)
     return found
+
+
+def _stands(entry: JournalEntry) -> bool:
+    """Whether anything is as the entry left it, if it did anything."""
+    ids = list(entry.items.filter(state=journal.DONE).values_list("session_id", flat=True))
+    with writing():
+        return not ids or any(journal.fitting_undo(entry, some) for some in _batches(ids, BATCH))
 
 
 def _take_back(number: int) -> Entry:
     if _is_packing(number):
         return _unpack(number)
     while True:
-        with writing():
+        with _batch():
             entry = journal.locked(number)
             if entry is None:
                 raise JournalEntryNotFound(number)
@@ -282,7 +356,7 @@ def _take_back(number: int) -> Entry:
                 journal.set_state(number, JournalEntry.State.UNDONE)
                 audit.append("undone", "journal entry", number, count=entry.done)
                 return _entry(JournalEntry.objects.get(pk=number))
-            journal.take_back(entry, journal.fitting_undo(entry, ids))
+            journal.take_back(entry, journal.fitting_undo(entry, ids), store.now())
             journal.mark(number, ids, journal.UNDONE)
 
 
@@ -362,17 +436,4 @@ def _fitting(source: str, action: PolicyAction) -> SessionQuerySet:
         if gate.projects(actors.current(), needs) is None
         else fit.filter(project__in=Project.objects.with_role(needs))
     )
-    return mine.filter(pk__in=filters.sessions.values("pk")).newest_first()
-
-
-def _needed_by_forks(chosen: set[UUID]) -> set[UUID]:
-    """Those that a live session descends from which is not chosen itself."""
-    children = Session.objects.live().filter(parent__isnull=False).values_list("pk", "parent")
-    parents = dict(children)
-    needed: set[UUID] = set()
-    for child, parent in parents.items():
-        following: UUID | None = parent if child not in chosen else None
-        while following in chosen and following not in needed:
-            needed.add(following)
-            following = parents.get(following)
-    return needed
+    return mine & filters.sessions

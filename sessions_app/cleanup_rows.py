@@ -1,27 +1,72 @@
-"""The rows of policies, and what a purge of sessions takes from the strands that they show."""
+"""The rows of policies, which sessions a policy takes, and what a purge of sessions takes from the strands they show."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import F, QuerySet
 
-from sessions_app.databases import execute
-from sessions_app.models import CleanupPolicy, JournalItem
-from sessions_app.piece_table import key, length_of
-from sessions_app.session_rows import uuid_of
+from sessions_app.databases import connection, current, execute
+from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalItem
+from sessions_app.piece_table import keys, length_of
+from sessions_app.querysets import SessionQuerySet
+from sessions_app.session_rows import moment_for_database, uuid_of
 
-CHUNK = 400  # parameters of a statement; SQLite takes many, and plans them all
+GROUP = 25  # sessions purged by the same statements
+GROUP_MESSAGES = 100
+KEPT_SHOWN = 100  # sessions
+Key = UUID | str  # of a session, as the database's driver gives it
 
-# What is dropped of a strand begins where nobody else shows it; totals are of all before, so the first counts itself.
-_DROPPED = """WITH cut(strand, needed) AS (VALUES {})
-SELECT COALESCE(SUM(last.size_total - first.size_total + {}), 0) FROM cut
-JOIN forklore_message first ON first.strand_id = cut.strand AND first.position =
-(SELECT MIN(position) FROM forklore_message WHERE strand_id = cut.strand AND position >= cut.needed)
-JOIN forklore_message last ON last.strand_id = cut.strand AND last.position =
-(SELECT MAX(position) FROM forklore_message WHERE strand_id = cut.strand)"""
+# A list of any length is one parameter, which the database is quick to take.
+_LIST = {"sqlite": "SELECT value AS id FROM json_each(%s)", "postgresql": "SELECT unnest(%s::uuid[]) AS id"}
+
+# Most sessions have one strand that nobody else shows; what goes with these is their size, for which nothing is read.
+_FITTING = """SELECT fit.id, CASE WHEN fit.pinned_at IS NOT NULL THEN 'pinned' WHEN tag.name IS NOT NULL
+THEN 'tagged keep' WHEN fit.updated_at > %s THEN 'running' ELSE '' END,
+(SELECT CASE WHEN COUNT(*) = 1 AND MAX(piece.start) = 0 AND COUNT(piece.stop) = 0 THEN fit.size_bytes END
+ FROM forklore_piece piece WHERE piece.strand_id = fit.strand)
+FROM ({}) fit LEFT JOIN forklore_tag tag ON tag.session_id = fit.id AND tag.name = 'keep'
+ORDER BY fit.updated_at DESC, fit.id"""
+_REVISED = "SELECT parent_id FROM forklore_session WHERE relation = 'revision' AND parent_id IS NOT NULL"
+_CHILDREN = "SELECT id, parent_id FROM forklore_session WHERE parent_id IS NOT NULL AND trashed_at IS NULL"
+
+# What is dropped of a strand begins where nobody else shows it, and ends where the strand does; nothing of one goes to
+# which a session that stays may append. Totals are of all messages before, so the first one must count itself.
+_FREED = """WITH listed AS MATERIALIZED ({}),
+going AS MATERIALIZED (SELECT id FROM listed UNION SELECT kept.id FROM forklore_session kept
+    WHERE kept.relation = 'revision' AND kept.parent_id IN (SELECT id FROM listed)),
+cut AS MATERIALIZED (
+    SELECT piece.strand_id AS strand, COALESCE(MAX(CASE WHEN going.id IS NULL THEN piece.stop END), 0) AS needed
+    FROM forklore_piece piece LEFT JOIN going ON going.id = piece.session_id WHERE piece.strand_id IN (
+        SELECT touched.strand_id FROM going CROSS JOIN forklore_piece touched WHERE touched.session_id = going.id)
+    GROUP BY piece.strand_id
+    HAVING MAX(CASE WHEN going.id IS NULL AND piece.stop IS NULL THEN 1 ELSE 0 END) = 0)
+SELECT COALESCE(SUM(
+    (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand ORDER BY position DESC LIMIT 1)
+    - CASE WHEN cut.needed > strand.start
+        THEN (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand AND position = cut.needed - 1)
+        WHEN strand.start = 0 THEN 0
+        ELSE (SELECT size_total - {} FROM forklore_message first
+              WHERE strand_id = cut.strand AND position = strand.start) END), 0)
+FROM cut JOIN forklore_strand strand ON strand.id = cut.strand"""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Which sessions a policy takes, newest first; how many are protected, by the reason, and some of these; and the
+    bytes of bodies that go when the former are purged."""
+
+    sessions: list[UUID]
+    kept: dict[str, int]
+    kept_sessions: list[tuple[UUID, str]]
+    freed_bytes: int
 
 
 def keep_policy(name: str, query: str, action: str, enabled: bool) -> None:
@@ -35,37 +80,85 @@ def packed() -> QuerySet:
     return done.filter(entry__moment__gte=F("session__updated_at")).values("session")
 
 
+def keep_schedule(enabled: bool, every_hours: int, trash_days: int | None, now: datetime) -> None:
+    values = {"enabled": enabled, "every_hours": every_hours, "trash_days": trash_days, "due_at": now}
+    CleanupSchedule.objects.update_or_create(pk=1, defaults=values)
+
+
+def take_lease(holder: str, now: datetime, length: timedelta) -> bool:
+    """Whether clean-up is on, due, and this process's to do from now on, or still."""
+    moment, until = moment_for_database(now), moment_for_database(now + length)
+    statement = (
+        "UPDATE forklore_cleanupschedule SET holder = %s, held_until = %s WHERE id = 1 AND enabled AND due_at <= %s"
+        " AND (held_until IS NULL OR held_until < %s OR holder = %s)"
+    )
+    return execute(statement, [holder, until, moment, moment, holder]).rowcount > 0
+
+
+def end_lease(holder: str, now: datetime) -> None:
+    row = CleanupSchedule.objects.filter(pk=1, holder=holder).first()
+    if row:
+        due = moment_for_database(now + timedelta(hours=row.every_hours))
+        statement = "UPDATE forklore_cleanupschedule SET holder = '', held_until = NULL, due_at = %s WHERE holder = %s"
+        execute(statement, [due, holder])
+
+
+def planned(fitting: SessionQuerySet, running_after: datetime, *, with_parents: bool = False) -> Planned:
+    """With those that a living fork descends from, which reads them as before, or without."""
+    try:
+        chosen = fitting.order_by().values("id", "pinned_at", "updated_at", "size_bytes", "strand")
+        inner, parameters = chosen.query.get_compiler(current()).as_sql()
+    except EmptyResultSet:  # nobody may see any
+        return Planned([], {}, [], 0)
+    rows = execute(_FITTING.format(inner), [moment_for_database(running_after), *parameters]).fetchall()
+    reasons = {id: reason for id, reason, _ in rows if reason}
+    going = {id for id, reason, _ in rows if not reason}
+    needed = set() if with_parents else _needed_by_forks(going)
+    if needed:
+        reasons |= dict.fromkeys((id for id, *_ in rows if id in needed), "needed by a fork")
+        going -= needed
+    revised = {id for (id,) in execute(_REVISED).fetchall()}
+    alone = [size for id, _, size in rows if size is not None and id in going and id not in revised]
+    others = [id for id, _, size in rows if id in going and (size is None or id in revised)]
+    sessions = [uuid_of(id) for id, *_ in rows if id in going]
+    shown = [(uuid_of(id), reason) for id, reason in islice(reasons.items(), KEPT_SHOWN)]
+    return Planned(sessions, dict(Counter(reasons.values())), shown, sum(alone) + _freed(others))
+
+
 def bytes_freed(ids: Sequence[UUID]) -> int:
     """Bytes of bodies that go when these sessions are purged: what others show stays, and nothing counts twice."""
-    going = set(ids)
-    strands: set[int] = set()
-    for some in _chunks([key(id) for id in ids]):
-        rows = execute(f"SELECT DISTINCT strand_id FROM forklore_piece WHERE session_id IN ({_marks(some)})", some)  # noqa: S608
-        strands.update(strand for (strand,) in rows.fetchall())
-    needed, claimed = dict.fromkeys(sorted(strands), 0), set()
-    for some in _chunks(list(needed)):
-        statement = f"SELECT session_id, strand_id, stop FROM forklore_piece WHERE strand_id IN ({_marks(some)})"  # noqa: S608
-        rows = execute(statement, some)
-        for session, strand, stop in rows.fetchall():
-            if uuid_of(session) in going:
-                continue
-            if stop is None:
-                claimed.add(strand)
-            else:
-                needed[strand] = max(needed[strand], stop)
-    cuts = [(strand, stop) for strand, stop in needed.items() if strand not in claimed]
-    return sum(_dropped(some) for some in _chunks(cuts))
+    return _freed(keys(ids))
 
 
-def _chunks(values: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
+def in_small_groups(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
+    """Sessions in the order given, some at once that have few messages together, or one."""
+    marks = ", ".join(["%s"] * len(ids))
+    statement = f"SELECT id, message_count - COALESCE(fork_point, 0) FROM forklore_session WHERE id IN ({marks})"  # noqa: S608
+    own = {uuid_of(id): count for id, count in execute(statement, keys(ids)).fetchall()} if ids else {}
+    group, messages = list[UUID](), 0
+    for id in ids:
+        if group and (len(group) == GROUP or messages + own[id] > GROUP_MESSAGES):
+            yield group
+            group, messages = [], 0
+        group.append(id)
+        messages += own[id]
+    if group:
+        yield group
 
 
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join(["%s"] * len(values))
+def _needed_by_forks(going: Collection[Key]) -> set[Key]:
+    """Those that a live session descends from which does not go itself."""
+    parents: dict[Key, Key] = dict(execute(_CHILDREN).fetchall())
+    needed: set[Key] = set()
+    for child, parent in parents.items():
+        following: Key | None = None if child in going else parent
+        while following and following in going and following not in needed:
+            needed.add(following)
+            following = parents.get(following)
+    return needed
 
 
-def _dropped(cuts: list[tuple[int, int]]) -> int:
-    statement = _DROPPED.format(", ".join(["(%s, %s)"] * len(cuts)), length_of("first.body"))
-    return int(execute(statement, [value for cut in cuts for value in cut]).fetchone()[0])
+def _freed(listed: Sequence[Key]) -> int:
+    vendor = connection().vendor
+    statement = _FREED.format(_LIST[vendor], length_of("first.body"))
+    return int(execute(statement, [json.dumps(listed) if vendor == "sqlite" else listed]).fetchone()[0])

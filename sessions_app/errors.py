@@ -115,3 +115,11 @@ class JournalEntryNotFound(StoreError):
             "There is nothing to take back." if number is None else f"Entry {number} cannot be taken back."
         )
         self.number = number
+
+
+class AlreadyChanged(JournalEntryNotFound):
+    """Nothing stands any more as an entry of the journal left it, so that there is nothing to take back."""
+
+    def __init__(self, number: int):
+        super().__init__(number)
+        self.args = (f"What entry {number} did was changed since, and is left as it is.",)

@@ -1,21 +1,23 @@
-"""The journal of what was done to many sessions at once: what is planned, how far it got, and what takes it back.
+"""The journal of what was done to sessions, to one or to many at once: what is planned, how far it got, and what takes
+it back.
 
-Only cleanup.py calls this module, inside of its transactions. What was done carries the moment of its entry, so that
+Only store.py and cleanup.py call this module, inside of their transactions. What was done carries the moment of its entry, so that
 an undo touches what still stands as the entry left it, and nothing else.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sessions_app import change_log, gate, journal_labels
+from sessions_app import actors, change_log, gate, journal_labels, purging, revisions, search_index, session_rows
 from sessions_app.actors import Role
 from sessions_app.databases import connection, execute
 from sessions_app.models import JournalEntry, JournalItem
-from sessions_app.piece_table import key
+from sessions_app.piece_table import key, keys
 from sessions_app.records import ChangeKind
 from sessions_app.session_rows import aware, moment_for_database, uuid_of
 
@@ -33,12 +35,18 @@ FITS_UNDO = {
     "archive": "archived_at = %s",
     "restore": "trashed_at IS NULL",
     "pack": "id IS NOT NULL",
+    "rename": "title_source = 'user' AND title = %s",
+    "fork": "trashed_at IS NULL AND version = 1",  # nobody went on with it
+    "rewrite": """trashed_at IS NULL AND version = %s AND EXISTS (SELECT 1 FROM forklore_session kept
+WHERE kept.id = %s AND kept.relation = 'revision' AND kept.trashed_at IS NOT NULL)""",
 }
 CHANGES: dict[str, tuple[ChangeKind, ChangeKind]] = {
     "trash": ("deleted", "restored"),
     "archive": ("labelled", "labelled"),
     "restore": ("restored", "deleted"),
+    "fork": ("created", "deleted"),
 }
+FORGOTTEN_AT_ONCE = 500  # entries
 # What a policy leaves alone, looked at again where it acts, for much may have happened since it was planned.
 _UNPROTECTED = """ AND pinned_at IS NULL AND updated_at <= %s
 AND NOT EXISTS (SELECT 1 FROM forklore_tag tag WHERE tag.session_id = session.id AND tag.name = 'keep')
@@ -46,15 +54,40 @@ AND NOT EXISTS (SELECT 1 FROM forklore_session child WHERE child.parent_id = ses
 AND NOT EXISTS (SELECT 1 FROM forklore_journalitem item WHERE item.entry_id = %s AND item.session_id = child.id))"""
 
 
-def begin(action: str, moment: datetime, actor: str, policy: str = "", query: str = "", value: str = "") -> int:
-    state = JournalEntry.State.PLANNING
-    return JournalEntry.objects.create(
-        action=action, moment=moment, actor=actor[:150], policy=policy, query=query, value=value, state=state
-    ).pk
+def begin(action: str, moment: datetime, policy: str = "", query: str = "", value: str = "") -> int:
+    return _begin(action, moment, JournalEntry.State.PLANNING, 0, policy, query, value)
+
+
+def note(action: str, session: UUID, moment: datetime, value: str = "", before: str = "") -> None:
+    """Write down what the transaction did to one session; `before` is what it took the place of."""
+    entry = _begin(action, moment, JournalEntry.State.DONE, 1, value=value)
+    statement = "INSERT INTO forklore_journalitem (entry_id, session_id, state, before) VALUES (%s, %s, %s, %s)"
+    execute(statement, [entry, key(session), DONE, before])
+
+
+def text(value: datetime | str | int | None) -> str:
+    """What a column held, as an item keeps it."""
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return str(value)
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return aware(found).astimezone(UTC).isoformat()
+
+
+def forget_before(moment: datetime) -> None:
+    """Drop the entries from before a moment that are not under way; nothing of theirs can be taken back any more."""
+    old = "moment < %s AND state NOT IN ('running', 'undoing')"
+    parameters = [moment_for_database(moment)]
+    among = f"SELECT id FROM forklore_journalentry WHERE {old} ORDER BY id LIMIT {FORGOTTEN_AT_ONCE}"  # noqa: S608
+    ids = [id for (id,) in execute(among, parameters).fetchall()]
+    if ids:
+        execute(f"DELETE FROM forklore_journalitem WHERE entry_id IN ({_marks(ids)})", ids)  # noqa: S608
+        execute(f"DELETE FROM forklore_journalentry WHERE id IN ({_marks(ids)})", ids)  # noqa: S608
 
 
 def plan(entry: int, ids: Iterable[UUID]) -> None:
-    rows = [[entry, key(id), PLANNED, ""] for id in ids]
+    rows = [[entry, id, PLANNED, ""] for id in keys(ids)]
     with connection().cursor() as cursor:
         cursor.executemany(
             "INSERT INTO forklore_journalitem (entry_id, session_id, state, before) VALUES (%s, %s, %s, %s)"
@@ -90,6 +123,12 @@ def is_planned(entry: int, id: UUID) -> bool:
     return JournalItem.objects.filter(entry=entry, session=id, state=PLANNED).exists()
 
 
+def taken(entry: int) -> set[UUID]:
+    """All sessions that an entry took, whether they still are as it left them or not."""
+    statement = "SELECT session_id FROM forklore_journalitem WHERE entry_id = %s AND state IN (%s, %s)"
+    return {uuid_of(id) for (id,) in execute(statement, [entry, DONE, UNDONE]).fetchall()}
+
+
 def items(entry: int, state: int, limit: int) -> list[UUID]:
     statement = "SELECT session_id FROM forklore_journalitem WHERE entry_id = %s AND state = %s LIMIT %s"
     return [uuid_of(id) for (id,) in execute(statement, [entry, state, limit]).fetchall()]
@@ -98,17 +137,19 @@ def items(entry: int, state: int, limit: int) -> list[UUID]:
 def mark(entry: int, ids: Sequence[UUID], state: int) -> None:
     if ids:
         statement = f"UPDATE forklore_journalitem SET state = %s WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
-        execute(statement, [state, entry, *map(key, ids)])
+        execute(statement, [state, entry, *keys(ids)])
 
 
 def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -> list[UUID]:
     """Those of the sessions that the action still takes, locked; a policy's leaves out what is protected by now."""
     if entry.action in journal_labels.ACTIONS:
         return _locked(ids, *journal_labels.fits(entry), Role.WRITER)
-    condition, parameters = FITS.get(entry.action, "trashed_at IS NOT NULL"), []
+    condition, parameters = FITS.get(entry.action), list[Any]()
+    if condition is None:  # a purge, of what was there when it began
+        condition, parameters = "trashed_at <= %s", [moment_for_database(entry.moment)]
     if entry.policy and entry.action != "pack":
         condition += _UNPROTECTED
-        parameters = [moment_for_database(running_after), entry.pk]
+        parameters += [moment_for_database(running_after), entry.pk]
     return _locked(ids, condition, parameters, Role.MAINTAINER if entry.action == "purge" else Role.WRITER)
 
 
@@ -117,7 +158,11 @@ def fitting_undo(entry: JournalEntry, ids: Sequence[UUID]) -> list[UUID]:
     if entry.action in journal_labels.ACTIONS:
         return _locked(ids, *journal_labels.fits_undo(entry), Role.WRITER)
     condition = FITS_UNDO[entry.action]
-    return _locked(ids, condition, [moment_for_database(entry.moment)] if "%s" in condition else [], Role.WRITER)
+    if entry.action == "rewrite":
+        version, kept = entry.value.split()
+        return _locked(ids, condition, [int(version), key(UUID(kept))], Role.WRITER)
+    value = entry.value if entry.action == "rename" else moment_for_database(entry.moment)
+    return _locked(ids, condition, [value] if "%s" in condition else [], Role.WRITER)
 
 
 def act(entry: JournalEntry, ids: Sequence[UUID]) -> None:
@@ -136,12 +181,18 @@ def act(entry: JournalEntry, ids: Sequence[UUID]) -> None:
             _set("archived_at = %s", [moment], ids)
         case "restore":
             _remember_when_trashed(entry.pk, ids)
-            _set("trashed_at = NULL", [], ids)
+            _set(session_rows.OUT_OF_TRASH, [], ids)
     _log(ids, CHANGES[entry.action][0])
 
 
-def take_back(entry: JournalEntry, ids: Sequence[UUID]) -> None:
+def take_back(entry: JournalEntry, ids: Sequence[UUID], moment: datetime) -> None:
     if not ids:
+        return
+    if entry.action == "rename":
+        _rename_back(entry.pk, ids)
+        return
+    if entry.action == "rewrite":
+        _write_back(ids, UUID(entry.value.split()[1]), moment)
         return
     if entry.action in journal_labels.ACTIONS:
         journal_labels.take_back(entry, ids, _remembered_label(entry, ids))
@@ -149,6 +200,8 @@ def take_back(entry: JournalEntry, ids: Sequence[UUID]) -> None:
     match entry.action:
         case "trash":
             _set("trashed_at = NULL", [], ids)
+        case "fork":
+            _set("trashed_at = %s", [moment_for_database(moment)], ids)
         case "archive":
             _set("archived_at = NULL", [], ids)
         case "restore":
@@ -159,6 +212,25 @@ def take_back(entry: JournalEntry, ids: Sequence[UUID]) -> None:
 # Helpers, in the order in which they are called
 
 
+def _begin(action: str, moment: datetime, state: str, done: int, policy="", query="", value="") -> int:
+    actor = actors.current()
+    values = {
+        "action": action,
+        "moment": moment_for_database(moment),
+        "actor": actor.name[:150] if actor else "",
+        "actor_key": actors.caller()[:200],
+        "policy": policy,
+        "query": query,
+        "value": value,
+        "state": state,
+        "done": done,
+        "freed_bytes": 0,
+    }
+    columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
+    statement = f"INSERT INTO forklore_journalentry ({columns}) VALUES ({marks}) RETURNING id"  # noqa: S608
+    return execute(statement, list(values.values())).fetchone()[0]
+
+
 def _marks(ids: Sequence[UUID]) -> str:
     return ", ".join(["%s"] * len(ids))
 
@@ -167,15 +239,15 @@ def _locked(ids: Sequence[UUID], condition: str, parameters: Sequence[Any], need
     lock = " ORDER BY id FOR UPDATE OF session" if connection().features.has_select_for_update else ""
     sight, projects = gate.condition("project_id", needs)
     statement = f"SELECT id FROM forklore_session session WHERE id IN ({_marks(ids)}) AND {condition}{sight}{lock}"  # noqa: S608
-    return [uuid_of(id) for (id,) in execute(statement, [*map(key, ids), *parameters, *projects]).fetchall()]
+    return [uuid_of(id) for (id,) in execute(statement, [*keys(ids), *parameters, *projects]).fetchall()]
 
 
 def _set(values: str, parameters: Sequence[Any], ids: Sequence[UUID]) -> None:
-    execute(f"UPDATE forklore_session SET {values} WHERE id IN ({_marks(ids)})", [*parameters, *map(key, ids)])  # noqa: S608
+    execute(f"UPDATE forklore_session SET {values} WHERE id IN ({_marks(ids)})", [*parameters, *keys(ids)])  # noqa: S608
 
 
 def _log(ids: Sequence[UUID], kind: ChangeKind) -> None:
-    change_log.note_where(f"id IN ({_marks(ids)})", [*map(key, ids)], kind)
+    change_log.note_where(f"id IN ({_marks(ids)})", [*keys(ids)], kind)
 
 
 def _remember_when_trashed(entry: int, ids: Sequence[UUID]) -> None:
@@ -191,8 +263,8 @@ def _remember_label(entry: JournalEntry, ids: Sequence[UUID]) -> None:
 def _remember(entry: int, ids: Sequence[UUID], column: str) -> None:
     statement = f"SELECT id, {column} FROM forklore_session WHERE id IN ({_marks(ids)})"  # noqa: S608
     with connection().cursor() as cursor:
-        cursor.execute(statement, [*map(key, ids)])
-        rows = [[_text(value), entry, id] for id, value in cursor.fetchall()]
+        cursor.execute(statement, [*keys(ids)])
+        rows = [[text(value), entry, id] for id, value in cursor.fetchall()]
         cursor.executemany("UPDATE forklore_journalitem SET before = %s WHERE entry_id = %s AND session_id = %s", rows)
 
 
@@ -213,15 +285,25 @@ def _remembered(entry: int, ids: Sequence[UUID]) -> list[tuple[Any, Any]]:
     statement = (
         f"SELECT before, session_id FROM forklore_journalitem WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
     )
-    return execute(statement, [entry, *map(key, ids)]).fetchall()
+    return execute(statement, [entry, *keys(ids)]).fetchall()
 
 
 def _moment(before: str) -> Any:
     return moment_for_database(datetime.fromisoformat(before))
 
 
-def _text(moment: datetime | str | int) -> str:
-    if isinstance(moment, int):
-        return str(moment)
-    found = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return aware(found).astimezone(UTC).isoformat()
+def _rename_back(entry: int, ids: Sequence[UUID]) -> None:
+    for before, id in _remembered(entry, ids):
+        title, source = json.loads(before)
+        row = session_rows.locked(uuid_of(id))
+        row.title, row.title_source = title, source
+        if row.tail.first_prompt is not None:  # which may have come since
+            row.retitle(row.tail.first_prompt, row.messages(row.tail.first_prompt, row.tail.first_prompt + 1))
+        session_rows.change_one(row.id, "title = %s, title_source = %s", [row.title, row.title_source], "renamed")
+        search_index.set_title(key(row.id), row.title)
+
+
+def _write_back(ids: Sequence[UUID], kept: UUID, moment: datetime) -> None:
+    for id in ids:  # which is one
+        if spare := revisions.put_back(id, kept, moment):
+            purging.purge([spare])

@@ -12,7 +12,7 @@ from uuid import UUID
 from sessions_app import change_log
 from sessions_app.databases import connection, execute
 from sessions_app.models import JournalEntry
-from sessions_app.piece_table import key
+from sessions_app.piece_table import key, keys
 from sessions_app.records import ChangeKind
 from sessions_app.session_rows import moment_for_database
 
@@ -99,7 +99,7 @@ def _marks(ids: Sequence[UUID]) -> str:
 
 
 def _set(values: str, parameters: Sequence[Any], ids: Sequence[UUID]) -> None:
-    execute(f"UPDATE forklore_session SET {values} WHERE id IN ({_marks(ids)})", [*parameters, *map(key, ids)])  # noqa: S608
+    execute(f"UPDATE forklore_session SET {values} WHERE id IN ({_marks(ids)})", [*parameters, *keys(ids)])  # noqa: S608
 
 
 def _put_back(column: str, before: Sequence[tuple[Any, UUID | str]]) -> None:
@@ -115,8 +115,8 @@ def _put_tag(name: str, ids: Sequence[UUID]) -> None:
 
 def _take_tag(name: str, ids: Sequence[UUID]) -> None:
     statement = f"DELETE FROM forklore_tag WHERE name = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
-    execute(statement, [name, *map(key, ids)])
+    execute(statement, [name, *keys(ids)])
 
 
 def _log(ids: Sequence[UUID], kind: ChangeKind) -> None:
-    change_log.note_where(f"id IN ({_marks(ids)})", [*map(key, ids)], kind)
+    change_log.note_where(f"id IN ({_marks(ids)})", [*keys(ids)], kind)

@@ -41,6 +41,7 @@ class Relation(models.TextChoices):
     SUBAGENT = "subagent", "sub-agent"
     COMPACTION = "compaction"
     CONTINUATION = "continuation"
+    REVISION = "revision"  # what a rewrite dropped; always in the trash, and a compaction once it is restored
 
 
 class TitleSource(models.TextChoices):
@@ -98,6 +99,7 @@ class Session(models.Model):
             # So are project and trash here, by which a viewer of few projects passes over the sessions of the others.
             models.Index(models.F("updated_at").desc(), "id", "project", "trashed_at", name="session_newest"),
             models.Index("trashed_at", condition=models.Q(trashed_at__isnull=False), name="session_trashed"),
+            models.Index("parent", condition=models.Q(relation="revision"), name="session_revision"),
             models.Index("pinned_at", condition=models.Q(pinned_at__isnull=False), name="session_pinned"),
         ]
 
@@ -290,7 +292,7 @@ class Change(models.Model):
 
 
 class JournalEntry(models.Model):
-    """Something that was done to many sessions at once, by hand or by a policy, and can be taken back but for a purge."""
+    """Something that was done to a session or to many at once, and can be taken back but for a purge."""
 
     class State(models.TextChoices):
         PLANNING = "planning"  # nothing has been done yet; one that was cut off is dropped
@@ -298,16 +300,21 @@ class JournalEntry(models.Model):
         DONE = "done"
         UNDOING = "undoing"
         UNDONE = "undone"
+        KEPT = "kept"  # could not be taken back any more, for nothing stood as it had left it
 
     action = models.CharField(max_length=12)
     moment = models.DateTimeField()  # that of every change it made
     actor = models.CharField(max_length=150, blank=True)  # "" for a program
+    actor_key = models.CharField(max_length=200, blank=True, default="")  # who that is; two may have one name
     policy = models.CharField(max_length=50, blank=True)
     query = models.CharField(max_length=1000, blank=True)
-    value = models.CharField(max_length=255, blank=True, default="")  # the tag, or the project
+    value = models.CharField(max_length=255, blank=True, default="")  # the tag, the project, or the title
     state = models.CharField(max_length=8, choices=State)
     done = models.PositiveIntegerField(default=0)  # sessions
     freed_bytes = models.PositiveBigIntegerField(default=0)  # by a purge
+
+    class Meta:
+        indexes = [models.Index("actor_key", "id", name="journal_entry_of_actor")]
 
     def __str__(self) -> str:
         return f"{self.action} {self.policy}".rstrip()
@@ -324,10 +331,13 @@ class JournalItem(models.Model):
     entry = models.ForeignKey(JournalEntry, models.CASCADE, related_name="items", db_index=False)
     session = models.ForeignKey(Session, models.DO_NOTHING, related_name="+", **UNCONSTRAINED)
     state = models.PositiveSmallIntegerField(choices=State)
-    before = models.CharField(max_length=40, blank=True)  # of a restore: since when it was in the trash
+    before = models.TextField(blank=True)  # what the action took the place of, as text
 
     class Meta:
-        indexes = [models.Index("entry", "state", name="journal_item_state")]
+        indexes = [
+            models.Index("entry", "state", name="journal_item_state"),
+            models.Index("session", name="journal_item_session"),
+        ]
 
 
 class CleanupPolicy(models.Model):
@@ -340,3 +350,14 @@ class CleanupPolicy(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CleanupSchedule(models.Model):
+    """The one row that says whether clean-up runs by itself, when next, and which process is at it."""
+
+    enabled = models.BooleanField(default=False)
+    every_hours = models.PositiveIntegerField(default=24)
+    trash_days = models.PositiveIntegerField(null=True, default=30)  # after which the trash is purged; None: never
+    due_at = models.DateTimeField(null=True)
+    holder = models.CharField(max_length=32, blank=True)  # of the lease
+    held_until = models.DateTimeField(null=True)

@@ -9,10 +9,10 @@ Only store.py calls this module, inside of its transactions. Decision 0001 says 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sessions_app import bodies, gate, search_index, token_rows
 from sessions_app.databases import connection, execute
@@ -71,6 +71,11 @@ def key(id: UUID) -> UUID | str:
     if not isinstance(id, UUID):
         raise TypeError(f"The id of a session is a UUID, not {id!r}.")
     return id if connection().features.has_native_uuid_field else id.hex
+
+
+def keys(ids: Iterable[UUID]) -> list[UUID] | list[str]:
+    """The same of many at once, which are known to be UUIDs."""
+    return list(ids) if connection().features.has_native_uuid_field else [id.hex for id in ids]
 
 
 # Reading
@@ -233,6 +238,21 @@ def share(tail: Tail, of: Sequence[Piece], stop: int) -> None:
         )
 
 
+def copy_behind(tail: Tail, of: Sequence[Piece], end: Tail) -> None:
+    """Put copies of another session's messages, from the position at which `tail` ends, behind a session's last one."""
+    strand = _new_strand(tail.session, tail.count, tail.digest)
+    _copy([Piece(max(each.start, tail.count), each.stop, each.strand) for each in of if each.stop > tail.count], strand)
+    _assign(tail, end)
+    tail.strand = strand
+
+
+def swap(one: UUID, other: UUID) -> None:
+    """Let each of two sessions show what the other showed; their rows are the caller's to save."""
+    between = uuid4()  # which is no session, but constraints are looked at when the transaction ends
+    for source, target in ((one, between), (other, one), (between, other)):
+        execute("UPDATE forklore_piece SET session_id = %s WHERE session_id = %s", [key(target), key(source)])
+
+
 def truncate(tail: Tail, position: int) -> None:
     """Drop a session's messages from `position` on, and from the strands what nobody shows any more."""
     of = pieces(tail.session, tail.count)
@@ -268,23 +288,34 @@ def forget(session: UUID) -> None:
 
 
 def drop_unneeded(of: Sequence[Piece]) -> None:
-    """Drop what no session shows any more of the pieces' strands: all behind the last piece, or the whole strand.
+    drop_unneeded_of([piece.strand for piece in of])
+
+
+def drop_unneeded_of(shown: Iterable[int]) -> None:
+    """Drop what no session shows any more of these strands: all behind the last piece, or the whole strand.
 
     A strand that a session may append to ends where that session ends, so nothing of it is unneeded. The lock keeps
     other sessions from claiming a strand meanwhile; strands are locked by id, so that no two wait for each other.
     """
-    strands = sorted({piece.strand for piece in of})
+    strands = sorted(set(shown))
     if not strands:
         return
     with connection().cursor() as cursor:
         _lock(cursor, strands)
-        for strand in strands:
-            needed, claimed = _needed(cursor, strand)
-            if claimed:
-                continue
-            # Messages go last, for they may live on other machines than the rest (DESIGN.md, "Past one machine").
-            if not needed:
-                cursor.execute("DELETE FROM forklore_strand WHERE id = %s", [strand])
+        whole, cut = [], {}
+        for strand, (needed, claimed) in _all_needed(cursor, strands).items():
+            if not claimed and needed:
+                cut[strand] = needed
+            elif not claimed:
+                whole.append(strand)
+        # Messages go last, for they may live on other machines than the rest (DESIGN.md, "Past one machine").
+        for some in (whole[start : start + BATCH] for start in range(0, len(whole), BATCH)):
+            marks = _marks(some)
+            cursor.execute(f"DELETE FROM forklore_strand WHERE id IN ({marks})", some)  # noqa: S608
+            search_index.drop_whole(some)
+            token_rows.drop_whole(some)
+            cursor.execute(f"DELETE FROM forklore_message WHERE strand_id IN ({marks})", some)  # noqa: S608
+        for strand, needed in cut.items():
             search_index.drop(strand, needed)
             token_rows.drop(strand, needed)
             cursor.execute("DELETE FROM forklore_message WHERE strand_id = %s AND position >= %s", [strand, needed])
@@ -295,19 +326,27 @@ def _lock(cursor, strands: Sequence[int]) -> None:
         cursor.execute("SELECT id FROM forklore_strand WHERE id = ANY(%s) ORDER BY id FOR UPDATE", [strands])
 
 
-def _needed(cursor, strand: int) -> tuple[int, bool]:
-    """Up to which position closed pieces show the strand, and whether a session may append to it."""
-    cursor.execute(
-        "SELECT COALESCE(MAX(stop), 0), COUNT(*) > COUNT(stop) FROM forklore_piece WHERE strand_id = %s", [strand]
-    )
-    needed, claimed = cursor.fetchone()
-    return needed, bool(claimed)
+def _all_needed(cursor, strands: Sequence[int]) -> dict[int, tuple[int, bool]]:
+    """Of each strand up to which position closed pieces show it, and whether a session may append to it."""
+    found = dict.fromkeys(strands, (0, False))
+    for some in (strands[start : start + BATCH] for start in range(0, len(strands), BATCH)):
+        cursor.execute(
+            "SELECT strand_id, COALESCE(MAX(stop), 0), COUNT(*) > COUNT(stop) FROM forklore_piece"  # noqa: S608
+            f" WHERE strand_id IN ({_marks(some)}) GROUP BY strand_id",
+            some,
+        )
+        found |= {strand: (needed, bool(claimed)) for strand, needed, claimed in cursor.fetchall()}
+    return found
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join(["%s"] * len(values))
 
 
 def _ends_unclaimed(strand: int, position: int) -> bool:
     """Whether the strand, locked by drop_unneeded, ends at `position` and no session may append to it."""
     with connection().cursor() as cursor:
-        return _needed(cursor, strand) == (position, False)
+        return _all_needed(cursor, [strand])[strand] == (position, False)
 
 
 def _claim(session: UUID, piece: Piece) -> None:

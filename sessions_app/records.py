@@ -10,6 +10,7 @@ from uuid import UUID
 Message = dict[str, Any]
 TitleSource = Literal["derived", "agent", "user"]
 Relation = Literal["fork", "subagent", "compaction", "continuation"]
+KeptRelation = Relation | Literal["revision"]  # of a row in the trash
 ChangeKind = Literal["created", "messages", "renamed", "labelled", "moved", "deleted", "restored", "purged"]
 Role = Literal["user", "assistant", "thinking", "tool", "image", "notice"]
 

@@ -215,6 +215,23 @@ def drop(strand: int, start: int) -> None:
         _drop_indexed(strand, start)
 
 
+def drop_whole(strands: Sequence[int]) -> None:
+    """Forget all messages of some strands."""
+    if not usable():
+        _mark_incomplete()
+        return
+    marks = ", ".join(["%s"] * len(strands))
+    for table in ("forklore_searchdocument", "forklore_searchlong"):
+        _execute_only(f"DELETE FROM {table} WHERE strand_id IN ({marks})", strands)  # noqa: S608
+    if connection().vendor == "sqlite":
+        blocks = _execute(f"SELECT id FROM forklore_searchblock WHERE strand_id IN ({marks})", strands)  # noqa: S608
+        for (id,) in blocks:
+            _execute_only(
+                "DELETE FROM forklore_search WHERE rowid BETWEEN %s AND %s", [id * BLOCK, id * BLOCK + BLOCK - 1]
+            )
+        _execute_only(f"DELETE FROM forklore_searchblock WHERE strand_id IN ({marks})", strands)  # noqa: S608
+
+
 def flush() -> None:
     """Index what waits."""
     if connection().vendor != "sqlite":
@@ -358,13 +375,15 @@ def title_document(title: str) -> str:
     return document([title])
 
 
-def drop_title(session: UUID | str) -> None:
+def drop_titles(sessions: Sequence[UUID | str]) -> None:
     if not usable():
         _mark_incomplete()
         return
     if connection().vendor == "sqlite":
-        _drop_indexed_title(session)
-    _execute_only("DELETE FROM forklore_searchtitle WHERE session_id = %s", [session])
+        for session in sessions:
+            _drop_indexed_title(session)
+    marks = ", ".join(["%s"] * len(sessions))
+    _execute_only(f"DELETE FROM forklore_searchtitle WHERE session_id IN ({marks})", sessions)  # noqa: S608
 
 
 def _drop_indexed_title(session: UUID | str) -> None:

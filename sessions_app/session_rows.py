@@ -21,12 +21,14 @@ from sessions_app.databases import command, connection, current, execute, in_tra
 from sessions_app.errors import NotAllowed, SessionNotFound, StoreError, VersionConflict
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
-from sessions_app.records import ChangeKind, Message, Relation, SessionRecord, TitleSource
+from sessions_app.records import ChangeKind, KeptRelation, Message, SessionRecord, TitleSource
 from sessions_app.titles import UNTITLED, derived_title
 
 TICK = timedelta(microseconds=1)  # the least that both databases tell apart
 Where = Literal["store", "trash", "either"]
 PLACES = {"store": " AND trashed_at IS NULL", "trash": " AND trashed_at IS NOT NULL", "either": ""}
+# What a rewrite dropped is a session like others from then on.
+OUT_OF_TRASH = "trashed_at = NULL, relation = CASE WHEN relation = 'revision' THEN 'compaction' ELSE relation END"
 LINEAGE_LOCK = 0x466F726B  # any number that nobody else locks
 
 _COLUMNS = (
@@ -49,7 +51,7 @@ class SessionRow:
     updated_at: datetime
     tail: Tail
     parent_id: UUID | None = None
-    relation: Relation | None = None
+    relation: KeptRelation | None = None
     relation_inferred: bool = False
     fork_point: int | None = None
     title: str = UNTITLED
@@ -70,13 +72,13 @@ class SessionRow:
             turns=self.turns,
             messages=messages,
             title_source=self.title_source,
-            relation=self.relation,
+            relation="compaction" if self.relation == "revision" else self.relation,
             fork_point=self.fork_point,
             message_count=self.tail.count,
             version=self.version,
         )
 
-    def lineage(self) -> tuple[UUID | None, Relation | None, bool, int | None]:
+    def lineage(self) -> tuple[UUID | None, KeptRelation | None, bool, int | None]:
         return self.parent_id, self.relation, self.relation_inferred, self.fork_point
 
     def pieces(self) -> list[piece_table.Piece]:
@@ -227,6 +229,11 @@ def _hide_parents(rows: Sequence[SessionRow]) -> None:
             row.parent_id = row.relation = row.fork_point = None
 
 
+def trashed_at(id: UUID) -> datetime | None:
+    found = execute("SELECT trashed_at FROM forklore_session WHERE id = %s", [key(id)]).fetchone()
+    return found and found[0]
+
+
 def ancestors(id: UUID) -> list[UUID]:
     """The session itself, its parent, and so on to the root; trashed ones too."""
     found: list[UUID] = []
@@ -240,7 +247,8 @@ def ancestors(id: UUID) -> list[UUID]:
     return found
 
 
-def insert(row: SessionRow) -> None:
+def insert(row: SessionRow, trashed_at: datetime | None = None) -> None:
+    """One that is in the trash from the beginning is told to nobody."""
     values = {
         "id": key(row.id),
         "project_id": row.project_id,
@@ -250,13 +258,15 @@ def insert(row: SessionRow) -> None:
         "fork_point": row.fork_point,
         "agent": row.agent,
         "created_at": moment_for_database(row.created_at),
+        "trashed_at": trashed_at and moment_for_database(trashed_at),
         **_changing(row),
     }
     columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
     with connection().cursor() as cursor:
         cursor.execute(f"INSERT INTO forklore_session ({columns}) VALUES ({marks})", [*values.values()])  # noqa: S608
     search_index.set_title(key(row.id), row.title, new=True)
-    change_log.note(key(row.id), row.project_id, "created")
+    if not trashed_at:
+        change_log.note(key(row.id), row.project_id, "created")
 
 
 def save(row: SessionRow) -> None:
@@ -265,6 +275,10 @@ def save(row: SessionRow) -> None:
     if row.title != row.saved_title:
         search_index.set_title(key(row.id), row.title)
     change_log.note(key(row.id), row.project_id, "messages")
+
+
+def save_revision(row: SessionRow, trashed_at: datetime) -> None:
+    _update(row, _changing(row) | {"trashed_at": moment_for_database(trashed_at)})
 
 
 def change_one(id: UUID, values: str, parameters: Sequence[Any], kind: ChangeKind, *, where: Where = "store") -> None:

@@ -9,6 +9,7 @@ found, what it may see and yet not do raises NotAllowed. Code that opened the da
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,9 +24,12 @@ from sessions_app import (
     change_log,
     gate,
     grammar,
+    journal,
     labels,
     piece_table,
+    purging,
     recent_lists,
+    revisions,
     search_index,
     search_rebuild,
     session_rows,
@@ -35,7 +39,7 @@ from sessions_app import (
 from sessions_app import search as searching
 from sessions_app.access import audit
 from sessions_app.actors import Role
-from sessions_app.databases import connection, current
+from sessions_app.databases import current
 from sessions_app.errors import (
     InvalidLineage,
     InvalidProject,
@@ -148,6 +152,7 @@ def fork(
         piece_table.append(row.tail, messages[shared:], added)
         row.retitle(0, messages)
         session_rows.insert(row)
+        journal.note("fork", row.id, row.created_at)
         before.keep(row.id)
     return row.record(list(messages))
 
@@ -167,6 +172,7 @@ def fork_at(parent: UUID, position: int, project: str | None = None, *, once: st
         origin = session_rows.locked(parent, share=True, needs=Role.VIEWER)
         row = _child(origin, _position_within(origin, position), "fork", project)
         session_rows.insert(row)
+        journal.note("fork", row.id, row.created_at)
         before.keep(row.id)
     return row.record([])
 
@@ -194,7 +200,7 @@ def update(
         shared = piece_table.common_prefix(row.tail, digests)
         added = _verified(messages, encoded, shared)
         if shared < row.tail.count:
-            piece_table.truncate(row.tail, shared)
+            _drop_from(row, shared)
         _extend(row, shared, messages[shared:], added, turns)
     recent_lists.remember((current(), id), row.tail.digest, [*encoded[:shared], *added])
 
@@ -247,7 +253,7 @@ def truncate(
         before.keep(id)
         row = session_rows.locked(id, expected_version)
         if _position_within(row, count) < row.tail.count:
-            piece_table.truncate(row.tail, count)
+            _drop_from(row, count)
         _extend(row, count, [], [], turns)
 
 
@@ -258,8 +264,11 @@ def rename(id: UUID, title: str) -> None:
     """
     cleaned = clean_title(title)
     with writing():
+        row = session_rows.locked(id)
         session_rows.change_one(id, "title = %s, title_source = 'user'", [cleaned], "renamed")
         search_index.set_title(key(id), cleaned)
+        if (cleaned, "user") != (row.title, row.title_source):
+            journal.note("rename", id, now(), cleaned, json.dumps([row.title, row.title_source]))
         audit.append("renamed", "session", id)
 
 
@@ -278,22 +287,22 @@ def suggest_title(id: UUID, title: str) -> None:
 
 def pin(id: UUID) -> None:
     """Keep a session at the top of lists, and clean-up away from it. Raises SessionNotFound."""
-    labels.mark(id, "pinned", now())
+    _mark(id, "pin", "pinned", now())
 
 
 def unpin(id: UUID) -> None:
     """Raises SessionNotFound."""
-    labels.mark(id, "pinned", None)
+    _mark(id, "unpin", "pinned", None)
 
 
 def archive(id: UUID) -> None:
     """Leave a session out of lists; search still finds it. Raises SessionNotFound."""
-    labels.mark(id, "archived", now())
+    _mark(id, "archive", "archived", now())
 
 
 def unarchive(id: UUID) -> None:
     """Raises SessionNotFound."""
-    labels.mark(id, "archived", None)
+    _mark(id, "unarchive", "archived", None)
 
 
 def tag(id: UUID, name: str) -> None:
@@ -304,7 +313,8 @@ def tag(id: UUID, name: str) -> None:
     cleaned = clean_tag(name)
     with writing():
         row = session_rows.locked(id)
-        labels.tag(id, cleaned)
+        if labels.tag(id, cleaned):
+            journal.note("tag", id, now(), cleaned)
         change_log.note(key(id), row.project_id, "labelled")
 
 
@@ -313,7 +323,8 @@ def untag(id: UUID, name: str) -> None:
     cleaned = clean_tag(name)
     with writing():
         row = session_rows.locked(id)
-        labels.untag(id, cleaned)
+        if labels.untag(id, cleaned):
+            journal.note("untag", id, now(), cleaned)
         change_log.note(key(id), row.project_id, "labelled")
 
 
@@ -325,23 +336,29 @@ def set_tags(id: UUID, names: Sequence[str]) -> None:
         had = set(labels.tags(id))
         for name in sorted(had - wanted):
             labels.untag(id, name)
+            journal.note("untag", id, now(), name)
         for name in sorted(wanted - had):
             labels.tag(id, name)
+            journal.note("tag", id, now(), name)
         if wanted != had:
             change_log.note(key(id), row.project_id, "labelled")
 
 
 def delete(id: UUID) -> None:
     """Move a session to the trash, from where `restore` brings it back. Its forks live on. Raises SessionNotFound."""
+    moment = now()
     with writing():
-        session_rows.change_one(id, "trashed_at = %s", [session_rows.moment_for_database(now())], "deleted")
+        session_rows.change_one(id, "trashed_at = %s", [session_rows.moment_for_database(moment)], "deleted")
+        journal.note("trash", id, moment)
         audit.append("deleted", "session", id)
 
 
 def restore(id: UUID) -> None:
     """Take a session out of the trash, as it was. Raises SessionNotFound if it is not there."""
     with writing():
-        session_rows.change_one(id, "trashed_at = NULL", [], "restored", where="trash")
+        since = session_rows.trashed_at(id)
+        session_rows.change_one(id, session_rows.OUT_OF_TRASH, [], "restored", where="trash")
+        journal.note("restore", id, now(), before=journal.text(since))
         audit.append("restored", "session", id)
 
 
@@ -353,16 +370,7 @@ def purge(id: UUID) -> None:
     with writing():
         session_rows.one_lineage_change_at_a_time()
         row = session_rows.locked(id, where="trash", needs=Role.MAINTAINER)
-        change_log.note(key(id), row.project_id, "purged")
-        _leave_children_to_parent(row)
-        shown = row.pieces()
-        piece_table.forget(id)
-        transcript_rows.leave_tombstone(id)
-        labels.forget(id)
-        with connection().cursor() as cursor:
-            cursor.execute("DELETE FROM forklore_session WHERE id = %s", [key(id)])
-        search_index.drop_title(key(id))
-        piece_table.drop_unneeded(shown)
+        purging.purge([row.id])
         audit.append("purged", "session", id)
 
 
@@ -578,6 +586,7 @@ def fork_named(origin: Origin, parent: UUID, position: int | None = None) -> Ses
         of = session_rows.locked(parent, share=True, needs=Role.VIEWER)
         row = _child(of, of.tail.count if position is None else _position_within(of, position), "fork")
         session_rows.insert(row)
+        journal.note("fork", row.id, row.created_at)
         transcript_rows.bind(origin, row.id)
     return row.record([])
 
@@ -723,6 +732,13 @@ def _writing_once(key: str | None, verb: str, encoded: Iterable[bytes], *argumen
         yield Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments))
 
 
+def _mark(id: UUID, action: str, what: labels.Mark, moment: datetime | None) -> None:
+    with writing():
+        had = labels.mark(id, what, moment)
+        if (had is None) != (moment is None):
+            journal.note(action, id, moment or now(), before=journal.text(had))
+
+
 def _written(id: UUID, *, with_messages: bool = True) -> SessionRecord:
     """A session that was written before. Raises SessionNotFound if it is gone by now."""
     row = _live_row(id)
@@ -742,6 +758,14 @@ def _verified(messages: Sequence[Message], encoded: Sequence[bytes], first: int 
         if b"null" in encoded[position]:
             bodies.verify(position, messages[position], encoded[position])
     return [bodies.verify(position, messages[position], encoded[position]) for position in range(first, len(messages))]
+
+
+def _drop_from(row: SessionRow, position: int) -> None:
+    """Drop messages of a session, and keep what it was."""
+    moment = now()
+    kept = revisions.keep(row, position, moment)
+    journal.note("rewrite", row.id, moment, f"{row.version + 1} {kept.hex}")
+    piece_table.truncate(row.tail, position)
 
 
 def _go_on(
@@ -821,19 +845,6 @@ def _extend(row: SessionRow, kept: int, messages: Sequence[Message], added: Sequ
     row.turns = row.turns if turns is None else turns
     row.touch(now())
     session_rows.save(row)
-
-
-def _leave_children_to_parent(row: SessionRow) -> None:
-    """The nearest surviving ancestor is the parent, for a purge before this one did the same."""
-    if row.parent_id:
-        values = "parent_id = %s, fork_point = CASE WHEN fork_point < %s THEN fork_point ELSE %s END"
-        parameters = [key(row.parent_id), row.fork_point or 0, row.fork_point or 0]
-    else:
-        values = "parent_id = NULL, fork_point = NULL, relation = NULL, relation_inferred = %s"
-        parameters = [False]
-    change_log.note_where("parent_id = %s", [key(row.id)], "moved")
-    with connection().cursor() as cursor:
-        cursor.execute(f"UPDATE forklore_session SET {values} WHERE parent_id = %s", [*parameters, key(row.id)])  # noqa: S608
 
 
 def _records(condition: str, parameters: Sequence[Any], limit: int, with_messages: bool) -> list[SessionRecord]:

@@ -66,6 +66,11 @@ def drop(strand: int, start: int) -> None:
     execute("DELETE FROM forklore_tokentotal WHERE strand_id = %s AND position >= %s", [strand, start])
 
 
+def drop_whole(strands: Sequence[int]) -> None:
+    marks = ", ".join(["%s"] * len(strands))
+    execute(f"DELETE FROM forklore_tokentotal WHERE strand_id IN ({marks})", strands)  # noqa: S608
+
+
 # Helpers, in the order in which they are called
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
@@ -98,9 +99,9 @@ def set_prefix(known: Known, prefix: int) -> None:
     Transcript.objects.filter(pk=known.pk).update(prefix=prefix)
 
 
-def leave_tombstone(session: UUID) -> None:
-    """Keep that the transcript was imported, so that a session which was purged does not come back by itself."""
-    Transcript.objects.filter(session=session).update(session=None)
+def leave_tombstones(sessions: Sequence[UUID]) -> None:
+    """Keep that the transcripts were imported, so that sessions which were purged do not come back by themselves."""
+    Transcript.objects.filter(session__in=sessions).update(session=None)
 
 
 def _known(rows: QuerySet[Transcript]) -> Known | None:

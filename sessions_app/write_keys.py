@@ -24,7 +24,7 @@ def find(key: str, asked: str) -> UUID | None:
 
     Nobody else writes under the key until the end of the transaction.
     """
-    digest = _digest([_caller(), key])
+    digest = _digest([actors.caller(), key])
     if connection().vendor == "postgresql":
         execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [digest])
     found = execute("SELECT asked, session_id FROM forklore_writekey WHERE digest = %s", [digest]).fetchone()
@@ -38,7 +38,7 @@ def find(key: str, asked: str) -> UUID | None:
 def keep(key: str, asked: str, session: UUID, now: datetime) -> None:
     execute(
         "INSERT INTO forklore_writekey (digest, asked, session_id, created_at) VALUES (%s, %s, %s, %s)",
-        [_digest([_caller(), key]), asked, session_key(session), session_rows.moment_for_database(now)],
+        [_digest([actors.caller(), key]), asked, session_key(session), session_rows.moment_for_database(now)],
     )
     execute(
         "DELETE FROM forklore_writekey WHERE digest IN (SELECT digest FROM forklore_writekey"
@@ -54,11 +54,6 @@ def asked_for(verb: str, bodies: Iterable[bytes], *arguments: object) -> str:
         digest.update(len(body).to_bytes(8, "big"))
         digest.update(body)
     return digest.hexdigest()
-
-
-def _caller() -> str:
-    actor = actors.current()
-    return "" if actor is None else f"{actor.kind} {actor.user_id} {actor.name}"
 
 
 def _digest(texts: Iterable[str]) -> str:

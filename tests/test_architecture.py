@@ -31,6 +31,8 @@ WRITERS |= {
     "packing.py",
     "cleanup_rows.py",
     "token_rows.py",
+    "purging.py",
+    "revisions.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.
 WRITERS |= {"access/browsers.py", "access/codes.py", "access/tokens.py"}

@@ -14,7 +14,7 @@ from ninja import Header, Query, Router
 from ninja.errors import HttpError
 
 from sessions_app import figures, store
-from sessions_app.api import files, reading, schemas
+from sessions_app.api import cleanup, files, reading, schemas
 from sessions_app.api.problems import PROBLEMS, WRITING
 from sessions_app.api.wire import answer
 from sessions_app.models import Project
@@ -24,6 +24,7 @@ from sessions_app.search.indexed import Distinct
 router = Router()
 router.add_router("", reading.router)
 router.add_router("", files.router)
+router.add_router("", cleanup.router)
 
 MOST = 1000  # sessions, hits and names in one answer
 LARGEST = 2**63 - 1  # of a number of a change

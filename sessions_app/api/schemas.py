@@ -9,6 +9,7 @@ from uuid import UUID
 from ninja import Field, Schema
 from pydantic import AfterValidator, AwareDatetime, WithJsonSchema
 
+from sessions_app.cleanup import PolicyAction
 from sessions_app.projection import PartKind
 from sessions_app.records import ChangeKind, Relation, Role, SearchHit, SessionRecord, TitleSource
 
@@ -324,3 +325,45 @@ def hit(found: SearchHit) -> dict[str, Any]:
         "shared_with": found.shared_with,
         "role": found.role,
     }
+
+
+class CleanupPolicy(Schema):
+    policy: str | None = Field(None, description="The name of a saved one; else give query and action.")
+    query: str | None = Field(None, description="Words such as before:90d is:archived -tag:keep.")
+    action: PolicyAction = "trash"
+
+
+class JournalEntry(Schema):
+    number: int
+    action: str
+    moment: datetime
+    actor: str
+    policy: str
+    query: str
+    value: str = Field(description="The tag, project or title.")
+    state: Literal["planning", "running", "done", "undoing", "undone", "kept"]
+    sessions: int
+    freed_bytes: int
+
+
+class KeptSession(Schema):
+    id: UUID
+    reason: str
+
+
+class Preview(Schema):
+    count: int
+    sessions: list[UUID] = Field(description="The newest thousand of them.")
+    freed_bytes: int = Field(description="Bytes of messages that come free once they are purged.")
+    kept: dict[str, int] = Field(description="How many fit and are kept, by the reason.")
+    kept_sessions: list[KeptSession]
+    last: JournalEntry | None = Field(description="The last run of the policy.")
+    again: int = Field(description="How many of the sessions that run took too.")
+
+
+class Undo(Schema):
+    number: int | None = Field(None, description="Of an entry; null for the last one.")
+
+
+class Journal(Schema):
+    entries: list[JournalEntry]

@@ -81,7 +81,7 @@ def status(last_write: datetime, now: datetime) -> str:
     return "running" if silence < RUNNING else "idle" if silence < IDLE else "ended"
 
 
-DEEDS = {  # what was done to many sessions; the tag or project stands for the mark
+DEEDS = {  # what was done to sessions; the tag, project or title stands for the mark
     "trash": "moved to the trash",
     "archive": "archived",
     "unarchive": "taken out of the archive",
@@ -93,8 +93,9 @@ DEEDS = {  # what was done to many sessions; the tag or project stands for the m
     "untag": "no longer tagged “{}”",
     "move": "moved to “{}”",
     "pack": "packed",
-    "rename": "renamed",
+    "rename": "renamed “{}”",
     "fork": "forked",
+    "rewrite": "rewritten, of which what was dropped is kept",
 }
 
 

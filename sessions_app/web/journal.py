@@ -15,7 +15,6 @@ from sessions_app.cleanup import Entry
 from sessions_app.errors import JournalEntryNotFound
 from sessions_app.web.context import address, wants_fragment
 from sessions_app.web.formats import deed_text, packed_text
-from sessions_app.web.settings_context import actor_of
 
 PAGE_LENGTH = 50  # entries
 LARGEST = 2**63 - 1
@@ -36,7 +35,7 @@ def undo(request: HttpRequest) -> HttpResponse:
     """Takes back the entry of that number, or the last of one's own that can be."""
     number = _number(request.POST.get("number", ""))
     try:
-        entry = cleanup.undo(number if number is not None else _last_own(request))
+        entry = cleanup.undo(number)
         text = f"Took back: {deed_text(entry.action, entry.done, entry.value)}"
     except JournalEntryNotFound as error:
         text = str(error)
@@ -65,12 +64,3 @@ def _number(text: str) -> int | None:
     if not (text.isascii() and text.isdecimal()) or int(text[:20]) > LARGEST:
         raise BadRequest("That is no number of an entry.")
     return int(text)
-
-
-def _last_own(request: HttpRequest) -> int | None:
-    """Raises JournalEntryNotFound."""
-    own = actor_of(request).name
-    for entry in cleanup.entries(PAGE_LENGTH):
-        if entry.actor == own and entry.state == "done" and entry.action != "purge" and entry.done:
-            return entry.number
-    raise JournalEntryNotFound(None)

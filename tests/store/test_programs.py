@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from sessions_app import bodies, figures, packing
+from sessions_app import bodies, figures, packing, store
 from sessions_app.errors import InvalidLineage, SessionNotFound, VersionConflict
 from sessions_app.records import SessionRecord
 
@@ -397,6 +397,7 @@ class Programs(RuleBasedStateMachine):
     @invariant()
     def every_message_is_stored_once_and_none_in_vain(self):
         numbers = {number for kept in self.model.kept.values() for number in kept.numbers}
+        storage.purge_revisions(store)
         assert storage.message_rows() == len(numbers)
 
     @invariant()

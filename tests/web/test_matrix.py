@@ -159,6 +159,10 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     # Numbers are of the whole server; whose changes are told is tested by tests/api/test_changes.py.
     "api/v1/changes": (Ask("/api/v1/changes", takes="anybody"), Ask("/api/v1/changes?since=0", takes="anybody")),
     "api/v1/tidy": (Ask("/api/v1/tidy", "post", (), "all", json='{"written": 1}'),),
+    "api/v1/cleanup/preview": (Ask("/api/v1/cleanup/preview", "post", (), "all", json='{"query": "before:90d"}'),),
+    "api/v1/cleanup/run": (Ask("/api/v1/cleanup/run", "post", (), "all", json='{"query": "before:9999d"}'),),
+    "api/v1/cleanup/undo": (Ask("/api/v1/cleanup/undo", "post", (), "all", json='{"number": 0}'),),
+    "api/v1/cleanup/journal": (Ask("/api/v1/cleanup/journal", takes="all"),),
     "api/v1/named": (*lists("/api/v1/named?source=x&project_key={project}"), of_nobodys("post", "named")),
     "api/v1/named/fork": (of_nobodys("post", "named/fork"),),
     "api/v1/named/detail": (of_nobodys("put", "named/detail"),),

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from typing import Any, get_args
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from sessions_app import cleanup
+from sessions_app import cleanup, schedule
 from sessions_app.cleanup import Entry, Policy
-from sessions_app.errors import StoreError
+from sessions_app.errors import InvalidPolicy, StoreError
 from sessions_app.web.formats import deed_text, packed_text, size_text
 
 
 class Command(BaseCommand):
     help = (
-        "Run the policies that are switched on, or the one that is named. What was cut off before is finished first. "
+        "Purge what was in the trash for its time and run the policies that are switched on, as the server does by "
+        "itself where that is switched on; or run the policy that is named. What was cut off before is finished first. "
         "Nothing that is pinned, tagged keep, running, or that a fork descends from which stays, is touched."
     )
 
@@ -29,6 +32,14 @@ class Command(BaseCommand):
         parser.add_argument("--on", action="store_true", help="switch on the policy that is saved")
         parser.add_argument("--journal", action="store_true", help="list what was done")
         parser.add_argument("--undo", nargs="?", type=int, const=0, metavar="NUMBER", help="take back the last, or one")
+        parser.add_argument("--do", choices=get_args(cleanup.Action), help="do this to sessions")
+        parser.add_argument("--session", action="append", default=[], metavar="ID", help="to this one; may be repeated")
+        parser.add_argument("--matching", metavar="QUERY", help="to all live ones that fit these words")
+        parser.add_argument("--with-forks", action="store_true", help="and to all that descends from them")
+        parser.add_argument("--value", default="", help="the tag, or the project to move to")
+        parser.add_argument("--schedule", choices=("on", "off"), help="let the server run all of clean-up by itself")
+        parser.add_argument("--every", type=int, default=24, metavar="HOURS", help="with --schedule")
+        parser.add_argument("--trash-days", type=int, default=30, metavar="DAYS", help="with --schedule; 0 for never")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -42,13 +53,35 @@ class Command(BaseCommand):
         if options["set"] is not None:
             saved = cleanup.save_policy(name or "", options["set"], options["action"], enabled=options["on"])
             self.stdout.write(f"Saved “{saved.name}”, which is {'on' if saved.enabled else 'off'}.")
+        elif options["schedule"]:
+            self._schedule(options["schedule"] == "on", options["every"], options["trash_days"] or None)
+        elif options["do"]:
+            self._do(options)
         elif options["journal"]:
             for entry in cleanup.entries():
                 self.stdout.write(_told(entry))
         elif options["undo"] is not None:
             self.stdout.write(_told(cleanup.undo(options["undo"] or None)))
-        else:
+        elif name or options["dry_run"]:
             self._run(name, options["dry_run"])
+        else:
+            self._run_all()
+
+    def _schedule(self, enabled: bool, hours: int, days: int | None) -> None:
+        found = schedule.set_schedule(enabled=enabled, every_hours=hours, trash_days=days)
+        trash = f"the trash is purged after {found.trash_days} days" if found.trash_days else "the trash is kept"
+        on = f"Clean-up runs every {found.every_hours} hours while the server runs, and {trash}."
+        self.stdout.write(on if enabled else "Clean-up does not run by itself.")
+
+    def _do(self, options: dict[str, Any]) -> None:
+        ids = [_id(each) for each in options["session"]]
+        if options["matching"]:
+            ids += cleanup.matching(options["matching"])
+        ids = cleanup.with_forks(ids) if options["with_forks"] else ids
+        if options["dry_run"]:
+            self.stdout.write(f"{len(ids):,} sessions to {options['do']}")
+        else:
+            self.stdout.write(_told(cleanup.act(options["do"], ids, options["value"])))
 
     def _run(self, name: str | None, dry_run: bool) -> None:
         chosen = [cleanup.policy(name)] if name else [policy for policy in cleanup.policies() if policy.enabled]
@@ -57,8 +90,25 @@ class Command(BaseCommand):
                 self.stdout.write(_told(entry))
         if not chosen:
             self.stdout.write("No policy is switched on.")
+        if not name and (days := schedule.schedule().trash_days):
+            old = len(cleanup.in_trash_for(timedelta(days=days)))
+            self.stdout.write(f"trash: {old:,} sessions to purge that were there for {days} days")
         for policy in chosen:
             self.stdout.write(_planned(policy) if dry_run else _told(cleanup.run(policy)))
+
+    def _run_all(self) -> None:
+        done = schedule.run_all()
+        for entry in done:
+            self.stdout.write(_told(entry))
+        if not done:
+            self.stdout.write("There was nothing to clean up.")
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidPolicy(f"“{text}” is not the id of a session.") from None
 
 
 def _planned(policy: Policy) -> str:
@@ -66,7 +116,13 @@ def _planned(policy: Policy) -> str:
     line = f"{policy.name}: {len(found.sessions):,} sessions to {policy.action}"
     if policy.action in ("trash", "purge"):
         line += f"; {size_text(found.freed_bytes)} come free once they are purged"
-    return "\n".join([line, *(f"  kept: {count:,} {reason}" for reason, count in found.kept.items())])
+    lines = [line, *(f"  kept: {count:,} {reason}" for reason, count in found.kept.items())]
+    if found.last:
+        lines.append(
+            f"  the last run took {found.last.done:,}; {found.again:,} of these are here again,"
+            f" {len(found.sessions) - found.again:,} are new"
+        )
+    return "\n".join(lines)
 
 
 def _told(entry: Entry) -> str:

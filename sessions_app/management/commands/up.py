@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
-from sessions_app import opening
+from sessions_app import opening, schedule
 from sessions_app.access import codes, people, token_file
 from sessions_app.errors import BackupFailed, DatabaseTooNew
 from sessions_site import guard, private_files, running, serving, sqlite
@@ -51,6 +51,7 @@ class Command(BaseCommand):
                     f"Get in within a minute by {link} or at any time by: {settings.FORKLORE_PROGRAM} open"
                 )
             self.stdout.flush()
+            schedule.keep_running()
             if not no_browser and serving.wants_browser():
                 serving.open_browser(link)
 

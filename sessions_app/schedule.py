@@ -1,0 +1,119 @@
+"""Clean-up by itself: the policies that are switched on, and the trash after its time. Off until somebody switches it on.
+
+Each server looks once a minute whether clean-up is due; one of them takes the lease and runs it, and another one takes
+over what a kill cut off once the lease has ended. Two that run at once would do no harm: a run holds its entry of the
+journal while it does a batch, and what is done by then is not done again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from django.db import connections
+
+from sessions_app import cleanup, cleanup_rows, gate, store
+from sessions_app.access import audit
+from sessions_app.cleanup import CLEANING, Entry
+from sessions_app.databases import current
+from sessions_app.errors import InvalidPolicy
+from sessions_app.models import CleanupSchedule
+from sessions_app.session_rows import writing
+from sessions_site import stopping
+
+LOOK_EVERY = 60  # seconds
+LEASE = timedelta(minutes=2)  # renewed before each policy
+HOURS = range(1, 24 * 31 + 1)
+DAYS = range(1, 3651)
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    enabled: bool = False
+    every_hours: int = 24
+    trash_days: int | None = 30  # after which the trash is purged; None: never
+    due_at: datetime | None = None
+
+
+def schedule() -> Schedule:
+    gate.check_over_all(CLEANING)
+    row = CleanupSchedule.objects.filter(pk=1).first()
+    return Schedule(row.enabled, row.every_hours, row.trash_days, row.due_at) if row else Schedule()
+
+
+def set_schedule(*, enabled: bool, every_hours: int = 24, trash_days: int | None = 30) -> Schedule:
+    """Switch clean-up by itself on or off; it is due at once. Raises InvalidPolicy and NotAllowed."""
+    gate.check_over_all(CLEANING)
+    if every_hours not in HOURS:
+        raise InvalidPolicy(f"Clean-up runs every {HOURS[0]} to {HOURS[-1]} hours, not every {every_hours}.")
+    if trash_days is not None and trash_days not in DAYS:
+        raise InvalidPolicy(f"The trash is kept for {DAYS[0]} to {DAYS[-1]} days, or for ever, not {trash_days} days.")
+    with writing():
+        cleanup_rows.keep_schedule(enabled, every_hours, trash_days, store.now())
+        audit.append("set schedule", "clean-up", "on" if enabled else "off")
+    return schedule()
+
+
+def run_if_due(holder: str) -> list[Entry]:
+    """Run all of clean-up if it is on and due, and nobody else is at it. `holder` is the name of this process."""
+    with writing():
+        taken = cleanup_rows.take_lease(holder, store.now(), LEASE)
+    if not taken:
+        return []
+
+    def renew() -> None:
+        with writing():
+            cleanup_rows.take_lease(holder, store.now(), LEASE)
+
+    done = run_all(renew)
+    with writing():
+        cleanup_rows.end_lease(holder, store.now())
+    return done
+
+
+def run_all(before_each: Callable[[], None] = lambda: None) -> list[Entry]:
+    """Finish what was cut off, purge what was in the trash for its time, run the policies that are on, and forget the
+    journal of before; only runs that had something to do are given. Raises NotAllowed."""
+    done = cleanup.resume()
+    days = schedule().trash_days
+    before_each()
+    if days is not None:
+        done += cleanup.empty_trash(timedelta(days=days))
+        cleanup.forget_journal(timedelta(days=days))
+    for policy in cleanup.policies():
+        before_each()
+        if policy.enabled and cleanup.preview(policy).sessions:
+            done.append(cleanup.run(policy))
+    return done
+
+
+def keep_running() -> threading.Thread:
+    """Look in the background for what is due, for as long as the server runs."""
+    thread = threading.Thread(target=_look_again_and_again, args=(uuid4().hex,), daemon=True, name="clean-up")
+    thread.start()
+    return thread
+
+
+def _look_again_and_again(holder: str) -> None:
+    _attempt(cleanup.resume)  # what a kill cut off, whoever began it
+    while not stopping.is_set():
+        _attempt(lambda: run_if_due(holder))
+        _PAUSE.wait(LOOK_EVERY)
+
+
+_PAUSE = threading.Event()  # never set; a daemon ends with its process
+
+
+def _attempt(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except Exception:
+        _logger.exception("Clean-up failed; it will be tried again.")
+    finally:
+        connections[current()].close()

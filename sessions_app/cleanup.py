@@ -201,7 +201,7 @@ def preview(policy: Policy) -> Preview:
     """What a run would do. Raises InvalidPolicy, InvalidQuery and NotAllowed."""
     gate.check_over_all(CLEANING)
     fitting = _fitting(policy.query, policy.action)
-    found = cleanup_rows.planned(fitting, store.now() - RUNNING)
+    found = cleanup_rows.planned(fitting, store.now() - RUNNING, with_parents=policy.action == "pack")
     freed = 0 if policy.action in ("archive", "pack") else found.freed_bytes
     last, again = _since_last(policy, found.sessions)
     return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again)

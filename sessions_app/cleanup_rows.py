@@ -103,7 +103,8 @@ def end_lease(holder: str, now: datetime) -> None:
         execute(statement, [due, holder])
 
 
-def planned(fitting: SessionQuerySet, running_after: datetime) -> Planned:
+def planned(fitting: SessionQuerySet, running_after: datetime, *, with_parents: bool = False) -> Planned:
+    """With those that a living fork descends from, which reads them as before, or without."""
     try:
         chosen = fitting.order_by().values("id", "pinned_at", "updated_at", "size_bytes", "strand")
         inner, parameters = chosen.query.get_compiler(current()).as_sql()
@@ -112,7 +113,7 @@ def planned(fitting: SessionQuerySet, running_after: datetime) -> Planned:
     rows = execute(_FITTING.format(inner), [moment_for_database(running_after), *parameters]).fetchall()
     reasons = {id: reason for id, reason, _ in rows if reason}
     going = {id for id, reason, _ in rows if not reason}
-    needed = _needed_by_forks(going)
+    needed = set() if with_parents else _needed_by_forks(going)
     if needed:
         reasons |= dict.fromkeys((id for id, *_ in rows if id in needed), "needed by a fork")
         going -= needed

@@ -157,7 +157,7 @@ def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -
     condition, parameters = FITS.get(entry.action), list[Any]()
     if condition is None:  # a purge, of what was there when it began
         condition, parameters = "trashed_at <= %s", [moment_for_database(entry.moment)]
-    if entry.policy:
+    if entry.policy and entry.action != "pack":
         condition += _UNPROTECTED
         parameters += [moment_for_database(running_after), entry.pk]
     return _locked(ids, condition, parameters, Role.MAINTAINER if entry.action == "purge" else Role.WRITER)

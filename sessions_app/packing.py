@@ -15,7 +15,7 @@ from sessions_app import bodies, piece_table
 from sessions_app.databases import connection, execute
 from sessions_app.session_rows import writing
 
-READ = 100  # messages looked at once
+READ = 25  # messages looked at once
 HELD = 1_000_000  # bytes put in their place in one transaction, or one body
 _COUNT = "SELECT message_count FROM forklore_session WHERE id = %s"
 _ROWS = (

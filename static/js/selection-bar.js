@@ -21,6 +21,7 @@ customElements.define("selection-bar", class extends HTMLElement {
     this.all = this.querySelector("[name=all]");
     this.words = "";
     this.last = null; // the box from which a range goes
+    this.left = null; // that of a row which is trashed by itself
     document.addEventListener("click", this.click);
     document.addEventListener("change", this.change);
     document.addEventListener("forklore:changed", this.done);
@@ -40,6 +41,8 @@ customElements.define("selection-bar", class extends HTMLElement {
 
   click = (event) => {
     const box = event.target.closest?.('[form="selection"]');
+    const trash = event.target.closest?.("[data-trash]");
+    if (trash) this.left = trash.closest("[data-session]").querySelector('[form="selection"]');
     if (!box) return;
     if (event.shiftKey) this.range(box, box.checked);
     this.last = box;
@@ -53,11 +56,13 @@ customElements.define("selection-bar", class extends HTMLElement {
     this.say();
   };
 
-  // The bar goes, and the focus to the first row that was ticked, or to the one that follows if that is gone.
+  // The bar goes, and the focus to the first row that was ticked or trashed, or to the one that follows if that is gone.
   done = async ({ detail: { shown } }) => {
     const rows = boxes();
-    const first = rows.findIndex((box) => box.checked);
-    const places = first < 0 ? [] : [rows[first], rows.slice(first).find((box) => !box.checked), rows.findLast((box) => !box.checked)];
+    const isLeft = (box) => box.checked || box === this.left;
+    const first = rows.findIndex(isLeft);
+    const places = first < 0 ? [] : [rows[first], rows.slice(first).find((box) => !isLeft(box)), rows.findLast((box) => !isLeft(box))];
+    this.left = null;
     this.clear();
     await shown;
     if (document.activeElement !== document.body && !document.activeElement.closest(".bulk, .modal")) return;

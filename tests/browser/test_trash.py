@@ -43,12 +43,23 @@ class Deleting:
         expect(row_of(desktop, sessions[0]).locator(".title")).to_be_focused()
         expect(row_of(desktop, sessions[1])).to_be_hidden()
 
-    def test_says_that_forks_stay(self, page, site, sessions):
+    @pytest.mark.parametrize(("answer", "words"), [("Only this", "1 session"), ("With all 3 forks", "4 sessions")])
+    def test_asks_once_what_becomes_of_forks(self, page, site, sessions, answer, words):
         for _ in range(3):
             site.store.fork_at(sessions[0].id, 1)
         page.goto("/?sort=title")
         page.locator(f"#session-{sessions[0].id} [data-trash] button").click()
-        expect(page.locator("#toasts")).to_contain_text("its 3 forks stay")
+        page.get_by_role("dialog").get_by_role("button", name=answer).click()
+        expect(page.locator("#toasts")).to_contain_text(f"{words} moved to the trash")
+        expect(page.locator(f"#session-{sessions[0].id}")).to_have_count(0)
+
+    def test_asks_on_the_page_of_a_session_too(self, page, site, sessions):
+        site.store.fork_at(sessions[0].id, 1)
+        page.goto(f"/sessions/{sessions[0].id}/")
+        page.get_by_role("button", name="Move to the trash").click()
+        page.get_by_role("button", name="With the fork").click()
+        expect(page.locator("#toasts")).to_contain_text("2 sessions moved to the trash")
+        expect(page.get_by_role("heading", name="demo")).to_be_visible()
 
     def test_toast_leaves_after_ten_seconds_but_waits_while_it_is_read(self, desktop, sessions):
         desktop.clock.install()

@@ -164,6 +164,10 @@ class APolicy:
         assert cleanup.undo(entry.number).state == "undone"
         assert raw() == before
 
+    def test_packs_what_forks_descend_from_too(self, the_store, sessions):
+        the_store.fork_at(sessions[1].id, 1)
+        assert cleanup.run(COLD).done == 4
+
     def test_leaves_alone_what_it_packed_until_it_was_written_to(self, the_store, sessions, clock):
         cleanup.run(COLD)
         assert cleanup.preview(COLD).sessions == []

@@ -41,3 +41,15 @@ class CleaningUp:
 
     def test_says_where_there_is_nothing_to_run(self, visitor):
         assert visitor.post("/cleanup/run/", {"policy": "none"}).status_code == 422
+
+    def test_packs_and_tells_the_ratio(self, the_store, clock, visitor):
+        clock(timedelta(days=100))
+        a_session(the_store, "the same words again " * 200)
+        clock(timedelta(0))
+        visitor.post("/cleanup/", {"name": "cold", "query": "before:90d", "action": "pack"})
+        found = page(visitor, "/cleanup/?policy=cold")
+        assert "Pack 1 session" in found
+        assert "come free" not in found
+        visitor.post("/cleanup/run/", {"policy": "cold"})
+        assert "1 session packed: 4 KB as" in page(visitor)
+        assert "times smaller" in page(visitor)

@@ -32,6 +32,7 @@ _COLUMNS = "session_id, project_id, kind"
 _NEXT = f"((pg_current_xact_id()::text::bigint << {IN_TRANSACTION}) | (nextval('forklore_change_number_seq') & %s))"
 _MASK = (1 << IN_TRANSACTION) - 1
 _HORIZON = f"SELECT (pg_snapshot_xmin(pg_current_snapshot())::text::bigint << {IN_TRANSACTION}) - 1"
+_FOLLOWING = f"SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint << {IN_TRANSACTION}"
 _SINCE = (
     "SELECT change.number, change.session_id, project.name, change.kind FROM forklore_change change"  # noqa: S608
     " JOIN forklore_project project ON project.id = change.project_id"
@@ -57,6 +58,27 @@ def newest() -> int:
     # Of the table itself it would be the last one kept, and none of it need be.
     found = execute("SELECT seq FROM sqlite_sequence WHERE name = 'forklore_change'").fetchone()
     return found[0] if found else 0
+
+
+def following() -> int:
+    """The least number that the next change can get."""
+    if connection().vendor == "postgresql":
+        return execute(_FOLLOWING).fetchone()[0]
+    return newest() + 1
+
+
+def renumber() -> None:
+    """Let numbers go on behind those of the log; where a dump came into another server they do not.
+
+    On PostgreSQL they are made of the server's own, so there the log is forgotten instead, and its followers told so.
+    """
+    ((last,),) = execute("SELECT COALESCE(MAX(number), 0) FROM forklore_change").fetchall()
+    if connection().vendor == "postgresql":
+        execute("DELETE FROM forklore_change WHERE number <> %s", [last])
+        execute("UPDATE forklore_change SET number = %s, kind = %s", [newest(), _PRUNED])
+        return
+    execute("DELETE FROM sqlite_sequence WHERE name = 'forklore_change'")
+    execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('forklore_change', %s)", [last])
 
 
 def since(number: int, limit: int) -> tuple[list[Change], int]:

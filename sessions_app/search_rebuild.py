@@ -48,6 +48,16 @@ def rebuild(progress: Progress | None = None) -> int:
     return done
 
 
+def start_anew() -> None:
+    """Throw away what there is of an index, whatever state it is in, so that `rebuild` makes all of it."""
+    if connection().vendor == "sqlite" and search_index.supported():
+        for name in ("forklore_search_terms", "forklore_search"):
+            _execute(f"DROP TABLE IF EXISTS {name}")
+        search_index.ensure()
+    with writing():
+        _execute("DELETE FROM forklore_searchrebuild")
+
+
 def tidy(written: int) -> None:
     """Join the segments of the index where the last `written` messages are a good part of all.
 

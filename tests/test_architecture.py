@@ -22,6 +22,7 @@ WRITERS = {"store.py", "piece_table.py", "session_rows.py", "transcript_rows.py"
 WRITERS |= {
     "search_index.py",
     "search_rebuild.py",
+    "store_repair.py",
     "labels.py",
     "change_log.py",
     "write_keys.py",

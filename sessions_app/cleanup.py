@@ -21,7 +21,7 @@ from sessions_app.errors import InvalidPolicy, JournalEntryNotFound, NotAllowed
 from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.querysets import RUNNING, SessionQuerySet
 from sessions_app.search.filters import filters_of
-from sessions_app.session_rows import writing
+from sessions_app.session_rows import removing, writing
 
 Action = Literal["trash", "archive", "purge", "restore"]
 PolicyAction = Literal["trash", "archive", "purge"]
@@ -166,6 +166,7 @@ def _check_action(action: str, of: Sequence[str]) -> None:
         raise InvalidPolicy(f"The action is one of {', '.join(of)}, not “{action}”.")
 
 
+@removing
 def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "") -> Entry:
     with writing():
         entry = journal.begin(action, store.now(), _actor(), policy, query)
@@ -187,6 +188,7 @@ def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
         yield ids[start : start + size]
 
 
+@removing
 def _finish(number: int) -> Entry:
     while True:
         with writing():

@@ -12,16 +12,19 @@ import signal
 import sys
 import time
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from uuid import UUID
 
 import django
 
 django.setup()
 
-from sessions_app import store  # noqa: E402
+from sessions_app import cleanup, store  # noqa: E402
 from sessions_app.errors import VersionConflict  # noqa: E402
+from sessions_app.records import ImportBatch, ImportState, Origin  # noqa: E402
 from tests.store.storage import a_generation  # noqa: E402
 
+FILE = Origin("claude-code", "p", "one")
 FORKING = multiprocessing.get_context("fork")
 
 
@@ -110,6 +113,47 @@ def _write_until_killed(writer: int, shared: UUID) -> None:
         say("forked", writer, store.fork_at(own.id, 1).id)
 
 
+def be_killed_importing(kills: str) -> None:
+    """One after the other goes on with the same file where the one before was killed."""
+    for _ in range(int(kills)):
+        begun = FORKING.Event()
+        _kill_soon(FORKING.Process(target=_import_until_killed, args=(begun,)), begun)
+
+
+def _import_until_killed(begun: Event) -> None:
+    known = store.import_state(FILE)
+    begun.set()
+    for line in itertools.count(known[1].lines if known else 0):
+        state = ImportState(offset=10 * (line + 1), lines=line + 1)
+        store.import_batch(FILE, ImportBatch("imported", [{"line": line, "text": "x" * 900}], state), agent="x")
+        say("imported", "-", line + 1)
+
+
+def be_killed_cleaning(kills: str) -> None:
+    """One after the other finishes what the one before was killed at, and cleans up more."""
+    for number in range(int(kills)):
+        begun = FORKING.Event()
+        _kill_soon(FORKING.Process(target=_clean_until_killed, args=(number, begun)), begun)
+
+
+def _clean_until_killed(number: int, begun: Event) -> None:
+    cleanup.resume()
+    begun.set()
+    while True:
+        ids = [store.create("cleaned", [{"writer": number}] * 5).id for _ in range(4)]
+        ids += [store.fork_at(id, 3).id for id in ids]
+        for action in ("trash", "restore", "trash", "purge"):
+            cleanup.act(action, ids)
+            say("cleaned", action, *ids)
+
+
+def _kill_soon(process: BaseProcess, begun: Event) -> None:
+    process.start()
+    begun.wait(timeout=30)  # seconds
+    time.sleep(random.uniform(0.05, 0.3))
+    _kill(process)
+
+
 def run_all(processes: list[BaseProcess]) -> None:
     for process in processes:
         process.start()
@@ -120,4 +164,6 @@ def run_all(processes: list[BaseProcess]) -> None:
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (append_and_update, replace_all, race, be_killed)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (append_and_update, replace_all, race, be_killed, be_killed_importing, be_killed_cleaning)}[
+        sys.argv[1]
+    ](*sys.argv[2:])

@@ -90,6 +90,26 @@ class EightWriters:
             assert own.turns == last_number(lines, "updated", writer) == len(counts)
         storage.check()
 
+    def test_lose_nothing_in_one_session_and_two_hundred_others(self, the_store, start):
+        shared = the_store.create("shared", [])
+        others = [the_store.create("others", []).id for _ in range(200)]
+        seconds = float(os.environ.get("FORKLORE_SECONDS") or (60 if IS_LONG else 1.5))
+        process = start("spread", shared.id, 8, seconds, *others)
+        out, errors = process.communicate(timeout=60 + 3 * seconds)
+        assert (errors, process.returncode) == ("", 0)
+        acknowledged = Counter()
+        for line in map(str.split, out.splitlines()):
+            acknowledged[line[2], int(line[1])] = int(line[3])
+        held = 0
+        for id in (shared.id, *others):
+            messages = the_store.get(id).messages
+            held += len(messages)
+            for writer in range(8):
+                counts = [message["count"] for message in messages if message["writer"] == writer]
+                assert counts == list(range(acknowledged[str(id), writer]))
+        assert held == sum(acknowledged.values())
+        storage.check()
+
 
 class FullUpdatesAtOnce:
     def test_never_interleave(self, the_store, start):

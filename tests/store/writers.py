@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from uuid import UUID
@@ -48,6 +49,22 @@ def _append_and_update(writer: int, shared: UUID, stop: float) -> None:
         say("appended", writer, len(messages))
         store.update(own.id, messages, len(messages))
         say("updated", writer, len(messages))
+
+
+def spread(shared: str, writers: str, seconds: str, *others: str) -> None:
+    """Writers append to the shared session and, in turn, to any of the others, all of which are everybody's."""
+    stop = time.monotonic() + float(seconds)
+    ids = [UUID(other) for other in others]
+    run_all([FORKING.Process(target=_spread, args=(n, UUID(shared), ids, stop)) for n in range(int(writers))])
+
+
+def _spread(writer: int, shared: UUID, others: list[UUID], stop: float) -> None:
+    order, counts = random.Random(writer), Counter[UUID]()
+    while time.monotonic() < stop or counts.total() < 6:
+        for id in (shared, order.choice(others)):
+            store.append(id, [{"writer": writer, "count": counts[id]}])
+            counts[id] += 1
+            say("spread", writer, id, counts[id])
 
 
 def replace_all(id: str, writers: str, seconds: str) -> None:
@@ -164,6 +181,7 @@ def run_all(processes: list[BaseProcess]) -> None:
 
 
 if __name__ == "__main__":
-    {f.__name__: f for f in (append_and_update, replace_all, race, be_killed, be_killed_importing, be_killed_cleaning)}[
-        sys.argv[1]
-    ](*sys.argv[2:])
+    {
+        f.__name__: f
+        for f in (append_and_update, spread, replace_all, race, be_killed, be_killed_importing, be_killed_cleaning)
+    }[sys.argv[1]](*sys.argv[2:])

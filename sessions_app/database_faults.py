@@ -112,6 +112,10 @@ def refused(alias: str | None = None) -> str | None:
     return read_only_because(alias) or (FULL if alias in _full else None)
 
 
+def is_full(alias: str | None = None) -> bool:
+    return (alias or current()) in _full
+
+
 def note_written() -> None:
     """That the current database took a write: its disk is not full, or no more."""
     if _full:

@@ -67,7 +67,7 @@ class _Projects:
 
 def allowed(request: HttpRequest) -> dict[str, Any]:
     """For every template (settings.TEMPLATES)."""
-    return {"allowed": Allowed(), "fault": database_faults.refused}
+    return {"allowed": Allowed(), "fault": database_faults.refused, "disk_is_full": database_faults.is_full}
 
 
 def wants_fragment(request: HttpRequest) -> bool:

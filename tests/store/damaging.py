@@ -117,7 +117,7 @@ def read(path, expected):
     try:
         opening.migrate(alias)
     except StoreError as error:
-        told["not opened" if path.name in str(error) else "wrong"] += 1
+        told["not opened" if path.name in str(error) or not isinstance(error, DatabaseDamaged) else "wrong"] += 1
         return told
     else:
         with databases.using(alias):

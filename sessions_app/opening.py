@@ -158,6 +158,8 @@ def _first_look(alias: str, size: int | None) -> str | None:
             if not table.startswith("forklore_search_"):  # of the index, which is made anew
                 cursor.execute(f'SELECT * FROM "{table}" LIMIT 1')  # noqa: S608
                 cursor.fetchall()
+        if not tables and size is None:
+            return "there is nothing in it, and what its log held cannot be read"
         pages = cursor.execute("PRAGMA page_count").fetchone()[0] * cursor.execute("PRAGMA page_size").fetchone()[0]
         if size is not None and size < pages:
             return f"it has {size:,} of its {pages:,} bytes"

@@ -18,7 +18,7 @@ from tests.servers import Server
 from tests.test_run import CHECKOUT, UP
 
 pytestmark = pytest.mark.skipif(not postgres.binaries(), reason=postgres.HOW_TO_GET)
-RESTARTS = 40 if os.environ.get("FORKLORE_LONG") == "1" else 3
+RESTARTS = 40 if os.environ.get("FORKLORE_LONG") == "1" else 2
 SETTINGS = "-c listen_addresses='' -c max_connections=60"  # and so it waits for the disk, as it does by itself
 HEALED = 5  # seconds
 
@@ -84,10 +84,10 @@ def test_restarts_under_load_lose_nothing_and_write_nothing_twice(cluster, tmp_p
         )
         back = []
         for _ in range(RESTARTS):
-            time.sleep(1.5)
+            time.sleep(1)
             cluster.restart()
             back.append(time.time())
-        time.sleep(HEALED)
+        time.sleep(2)
         said, _ = writers.communicate("", timeout=60)
         lines = [json.loads(line) for line in said.splitlines()]
     held = lines.pop()

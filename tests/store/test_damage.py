@@ -44,5 +44,5 @@ class ADamagedFile:
         assert damaging("control")["told"]["wrong"]
 
     def test_is_checked_to_the_end(self, damaging):
-        told = damaging("check", FILES // 10)["told"]
-        assert told["named"] + told["not opened"] > FILES / 20, told
+        told = damaging("check", FILES // 20)["told"]
+        assert told["named"] + told["not opened"] > FILES / 40, told

@@ -9,7 +9,7 @@ python3 run.py token create NAME   make a token for an agent or a script; also l
 python3 run.py create_admin NAME   make the first admin of a team (FORKLORE_MODE=team)
 python3 run.py test [ARGUMENTS]    run all tests; the arguments are pytest's
 python3 run.py lint [--fix]        check style, templates, types, imports and migrations
-python3 run.py benchmark NAME      measure: store, search, access, agents, pages, live, lineage
+python3 run.py benchmark NAME      measure: store, search, access, agents, pages, live, lineage, soak
 python3 run.py screenshots [PATH]  take the pictures of docs/screenshots anew
 python3 run.py lock                write requirements/*.txt anew from pyproject.toml (needs uv)
 python3 run.py NAME [ARGUMENTS]    run a management command; `help` lists them

@@ -58,8 +58,8 @@ def open_store(url: str | None = None, *, token: str | None = None) -> SessionSt
 
     `url` is sqlite:///relative.db, sqlite:////absolute.db, postgresql://user:password@host:port/name, or the http:// or
     https:// address of a server, which takes a `token` unless it is this machine's own. A new database is created
-    (SQLite) and migrated. Raises ValueError for any other address, and DatabaseTooNew for a database that a newer
-    Forklore has written.
+    (SQLite) and migrated; one that is damaged is read only. Raises ValueError for any other address, DatabaseTooNew for a
+    database that a newer Forklore has written, and DatabaseDamaged for a file that cannot be read.
     """
     if url and url.startswith(("http://", "https://")):
         from sessions_app.http_store import HttpStore
@@ -336,16 +336,17 @@ class AsyncStore:
         arguments: Sequence[Any],
         options: dict[str, Any],
     ) -> Any:
-        from django.db.utils import InterfaceError, OperationalError
-
-        from sessions_app import databases, store
+        from sessions_app import database_faults, databases, store
 
         with databases.using(self._alias), actors.acting(actor):
             try:
                 return (getattr(store, name) if isinstance(name, str) else name)(*arguments, **options)
-            except (InterfaceError, OperationalError):
+            except database_faults.UNAVAILABLE as error:
+                found = database_faults.fault(error, self._alias)
                 # The next call on this thread gets a connection that works, say after the server was restarted.
                 databases.connection().close_if_unusable_or_obsolete()
+                if found:
+                    raise found from error
                 raise
 
     def _open(self) -> None:

@@ -38,7 +38,7 @@ def write(alias: str, target: Path) -> None:
         with closing(sqlite3.connect(aside)) as copy:
             database.connection.backup(copy)  # of one moment; beside a write-ahead log it keeps nobody from writing
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, nothing beside it
-        check(aside)
+        _check_copy(aside)
         _sync(aside)
         os.link(aside, target)  # unlike a rename it never replaces another file
     except (OSError, sqlite3.Error) as error:
@@ -60,6 +60,13 @@ def check(file: Path) -> None:
         raise BackupFailed(f"{file} is not a whole backup of Forklore: {error}.") from error
     if found != "ok":
         raise BackupFailed(f"{file} is damaged: {found}.")
+
+
+def _check_copy(file: Path) -> None:
+    try:
+        check(file)
+    except BackupFailed as error:
+        raise BackupFailed(f"The database is damaged, and so was its copy: {error} See more by check_store.") from error
 
 
 def restore(file: Path, name: str) -> None:
@@ -88,11 +95,19 @@ def before_migration(alias: str) -> Path:
     place = Path(str(connections[alias].settings_dict["NAME"]))
     directory = place.parent / "backups"
     directory.mkdir(mode=0o700, exist_ok=True)
+    for left in directory.glob(f".{place.name}.*"):  # by one that was killed at this; only one migrates at a time
+        left.unlink(missing_ok=True)
     target = directory / f"{place.name}.{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
     write(alias, target)
-    for old in sorted(directory.glob(f"{place.name}.*Z"))[:-KEPT]:
+    for old in found(str(place))[KEPT:]:
         old.unlink()
     return target
+
+
+def found(name: str) -> list[Path]:
+    """The backups beside a database, the newest first."""
+    place = Path(name)
+    return sorted((place.parent / "backups").glob(f"{place.name}.*Z"), reverse=True)
 
 
 def _sync(file: Path) -> None:

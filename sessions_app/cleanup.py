@@ -22,7 +22,7 @@ from sessions_app.errors import AlreadyChanged, InvalidPolicy, JournalEntryNotFo
 from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.querysets import RUNNING, SessionQuerySet
 from sessions_app.search.filters import filters_of
-from sessions_app.session_rows import writing
+from sessions_app.session_rows import removing, writing
 from sessions_app.titles import check_project, clean_tag
 
 Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move", "pack"]
@@ -233,6 +233,7 @@ def _check_action(action: str, of: Sequence[str]) -> None:
         raise InvalidPolicy(f"The action is one of {', '.join(of)}, not “{action}”.")
 
 
+@removing
 def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", value: str = "") -> Entry:
     with writing():
         if action == "move":
@@ -276,6 +277,7 @@ def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
         yield ids[start : start + size]
 
 
+@removing
 def _finish(number: int) -> Entry:
     if _is_packing(number):
         return _finish_packing(number)

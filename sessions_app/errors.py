@@ -113,6 +113,10 @@ class InvalidRedaction(StoreError):
     """There is nothing to take out of a session, or the text that is to go is too short."""
 
 
+class MigrationFailed(StoreError):
+    """The tables of a database could not be brought to those of this version."""
+
+
 class BackupFailed(StoreError):
     """A backup could not be written, or what was to be restored is no whole one."""
 
@@ -135,3 +139,38 @@ class AlreadyChanged(JournalEntryNotFound):
     def __init__(self, number: int):
         super().__init__(number)
         self.args = (f"What entry {number} did was changed since, and is left as it is.",)
+
+
+class DatabaseFault(StoreError):
+    """The database could not do what was asked, for a reason that is not the caller's; nothing was changed."""
+
+
+class DatabaseDamaged(DatabaseFault):
+    """What the database file holds is not what was written."""
+
+
+class DamagedMessage(DatabaseDamaged):
+    """A message that is not the one that was written, as its digest tells; the others can be read."""
+
+    def __init__(self, position: int):
+        super().__init__(
+            f"Message {position} is not as it was written, or not there: the database is damaged. "
+            "See what is wrong by check_store."
+        )
+        self.position = position
+
+
+class DatabaseReadOnly(DatabaseFault):
+    """The database may be read only, by its permissions or because it is damaged."""
+
+
+class DiskFull(DatabaseFault):
+    """There is no room left to write in. What is there can be read, and clean-up makes room."""
+
+
+class DiskFailed(DatabaseFault):
+    """The disk could not be read or written."""
+
+
+class DatabaseBusy(DatabaseFault):
+    """Others write for so long that it was not worth the wait."""

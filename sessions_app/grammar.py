@@ -23,6 +23,7 @@ SHORTENED_ID = 4  # hex digits that a shortened id has at least
 _LARGEST = 2**53  # of what is compared; beyond every size
 
 # A word begins where the text does or after white space; its value may be quoted, and then holds spaces.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # what no database takes in a text
 _WORD = re.compile(r'(?<!\S)(?P<escape>\\?)(?P<minus>-?)(?P<name>[A-Za-z]{2,12}):(?P<value>"[^"]*"(?!\S)|\S*)')
 _NUMBER = re.compile(r"(?P<sign><=|>=|<|>|=)?(?P<number>\d{1,15}(?:\.\d{1,3})?)(?P<unit>[a-z]*)")
 _AGO = re.compile(r"(\d{1,5})([hdwmy])")
@@ -165,6 +166,8 @@ def _name(word: str, example: str) -> Callable[[str, datetime], str]:
     def read(value: str, now: datetime) -> str:
         if not value:
             raise ValueError(f"“{word}:” wants a name, such as {word}:{example}.")
+        if _NO_TEXT.search(value):
+            raise ValueError(f"“{word}:” wants a name of characters that can be written.")
         return value
 
     return read

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.db import connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError, connections
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
-from sessions_app import backups, databases
-from sessions_app.errors import DatabaseTooNew
+from sessions_app import backups, database_faults, databases
+from sessions_app.errors import DatabaseDamaged, DatabaseTooNew, MigrationFailed
 
 MIGRATION_LOCK = 0x4D696772  # any number that nobody else locks
+
+_logger = logging.getLogger(__name__)
 
 _numbers = itertools.count(1)
 
@@ -40,33 +45,164 @@ def has_one_writer(alias: str) -> bool:
 def migrate(alias: str, verbosity: int = 0) -> bool:
     """Bring a database to this version's tables; whether anything was to do.
 
-    A new SQLite file is readable by its owner only, and one with content is copied to `backups` beside it first. Raises
-    DatabaseTooNew if a newer Forklore has written it, and BackupFailed, with nothing changed.
+    A new SQLite file is readable by its owner only, and one with content is copied to `backups` beside it first. One
+    that is damaged, and can be read at all, is read only from now on (database_faults). Raises DatabaseDamaged for one
+    that cannot, and for a file that is none; DatabaseTooNew if a newer Forklore has written it; and BackupFailed and MigrationFailed; with
+    nothing changed.
     """
+    if is_file(alias):
+        if not os.path.exists(_name(alias)):
+            _make(alias, verbosity)
+            return True
+        if not _is_sound(alias):
+            return False
+    with database_faults.explained(alias):
+        return _bring_up_to_date(alias, verbosity)
+
+
+def _bring_up_to_date(alias: str, verbosity: int) -> bool:
     if not _is_behind(alias):
         return False
     with _alone(alias):
         if _is_behind(alias):
             if _has_sessions(alias):
                 backups.before_migration(alias)
-            call_command("migrate", database=alias, verbosity=verbosity, interactive=False)
+            try:
+                call_command("migrate", database=alias, verbosity=verbosity, interactive=False)
+            except DatabaseError as error:
+                raise database_faults.fault(error, alias) or MigrationFailed(
+                    f"The database could not be brought up to date ({error}). What it held it holds; "
+                    "look at it by check_store, or bring back a backup."
+                ) from error
     return True
 
 
+def _name(alias: str) -> str:
+    return str(connections[alias].settings_dict["NAME"])
+
+
+def is_file(alias: str) -> bool:
+    """Whether a database is a file of SQLite."""
+    name = _name(alias)
+    return connections[alias].vendor == "sqlite" and name != ":memory:" and not name.startswith("file:")
+
+
+def _make(alias: str, verbosity: int) -> None:
+    """Make a new database aside and put it in its place when it is whole, so that an empty file is never taken for one.
+
+    Never in the place of a file that came there meanwhile. A log that stands there alone belongs to a database that is
+    gone. Raises DatabaseDamaged for that.
+    """
+    place = Path(_name(alias))
+    if not place.parent.is_dir():
+        raise FileNotFoundError(f"There is no directory {place.parent} for the database.")
+    log = Path(f"{place}-wal")
+    if log.exists() and log.stat().st_size:
+        why = "it is gone, and its log is left"
+        raise DatabaseDamaged(database_faults.damage_sentence(str(place), why, readable=False))
+    with _locked_file(f"{place}.migrating"):
+        if place.exists():
+            return
+        for left in place.parent.glob(f".{place.name}.new*"):  # by one that was killed at this
+            left.unlink(missing_ok=True)
+        aside = place.with_name(f".{place.name}.new")
+        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        made = add({**connections[alias].settings_dict, "NAME": str(aside)})
+        try:
+            call_command("migrate", database=made, verbosity=verbosity, interactive=False)
+            connections[made].close()
+            with suppress(FileExistsError):
+                os.link(aside, place)
+        finally:
+            connections[made].close()
+            remove(made)
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                aside.with_name(aside.name + suffix).unlink(missing_ok=True)
+
+
+def _is_sound(alias: str) -> bool:
+    """Whether a database shows no damage at a first look; one that does and can be read is read only from now on.
+
+    Raises DatabaseDamaged for what is no database, or none of Forklore.
+    """
+    name, size = _name(alias), os.path.getsize(_name(alias))
+    beside = any(os.path.exists(name + suffix) and os.path.getsize(name + suffix) for suffix in ("-wal", "-journal"))
+    why = None
+    if not size and not beside:
+        why = "the file is empty; if it never held anything, remove it"
+    else:
+        try:
+            why = _first_look(alias, None if beside else size)
+        except Exception as error:
+            damaged = isinstance(database_faults.fault(error, alias), DatabaseDamaged)
+            if not damaged and not isinstance(error, ValueError | TypeError):
+                raise
+            why = str(error)
+    if why is None:
+        return True
+    if (size or beside) and _can_be_read(alias):
+        _logger.error("%s", database_faults.damaged(alias, why))
+        return False
+    database_faults.forget(alias)
+    connections[alias].close()
+    raise DatabaseDamaged(database_faults.damage_sentence(name, why, readable=False))
+
+
+def _first_look(alias: str, size: int | None) -> str | None:
+    """What is wrong with a database, as far as the first row of each table tells; its size is known where it is all."""
+    with connections[alias].cursor() as cursor:
+        tables = connections[alias].introspection.table_names(cursor)
+        if tables and "django_migrations" not in tables:
+            return "it is the database of another program"
+        for table in tables:
+            if not table.startswith("forklore_search_"):  # of the index, which is made anew
+                cursor.execute(f'SELECT * FROM "{table}" LIMIT 1')  # noqa: S608
+                cursor.fetchall()
+        if not tables and size is None:
+            return "there is nothing in it, and what its log held cannot be read"
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0] * cursor.execute("PRAGMA page_size").fetchone()[0]
+        if size is not None and size < pages:
+            return f"it has {size:,} of its {pages:,} bytes"
+        if tables and "forklore_session" not in tables and size is not None:
+            cursor.execute("SELECT 1 FROM django_migrations WHERE app = 'forklore' LIMIT 1")
+            return "its tables are gone" if cursor.fetchone() else None
+    return None
+
+
+def _can_be_read(alias: str) -> bool:
+    """Whether there are sessions to be read in a database that is damaged, and its tables are those of this version."""
+    try:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM forklore_project")
+            cursor.execute("SELECT id FROM forklore_session LIMIT 1")
+            cursor.fetchall()
+        return not _is_behind(alias)
+    except DatabaseTooNew:
+        raise
+    except Exception:
+        return False
+
+
+def is_up_to_date(alias: str) -> bool:
+    """Whether a database has the tables of this version. Raises DatabaseTooNew."""
+    return not _is_behind(alias)
+
+
 def _is_behind(alias: str) -> bool:
-    database = connections[alias]
-    if database.vendor == "sqlite":
-        _make_private(str(database.settings_dict["NAME"]))
-    executor = MigrationExecutor(database)
-    unknown = {
-        migration
-        for migration in set(executor.loader.applied_migrations) - set(executor.loader.disk_migrations)
-        if migration[0].startswith("forklore")
-    }
+    applied = set(MigrationRecorder(connections[alias]).applied_migrations())
+    if not all(isinstance(word, str) for migration in applied for word in migration):
+        raise database_faults.damaged(alias, "what was migrated is no list of names")
+    unknown = {migration for migration in applied - _known() if migration[0].startswith("forklore")}
     if unknown:
         name = min(unknown)[1]
         raise DatabaseTooNew(f"The database was written by a newer Forklore ({name}); update this one first.")
-    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+    return bool(_known() - applied)
+
+
+@cache
+def _known() -> frozenset[tuple[str, str]]:
+    """The migrations of this version, by application and name."""
+    return frozenset(MigrationLoader(None).disk_migrations)
 
 
 def _has_sessions(alias: str) -> bool:
@@ -77,17 +213,6 @@ def _has_sessions(alias: str) -> bool:
             return False
         cursor.execute("SELECT 1 FROM forklore_session LIMIT 1")
         return cursor.fetchone() is not None
-
-
-def _make_private(path: str) -> None:
-    if path == ":memory:" or path.startswith("file:"):
-        return
-    if not Path(path).parent.is_dir():
-        raise FileNotFoundError(f"There is no directory {Path(path).parent} for the database.")
-    # Never a file that is there: to close any descriptor of it ends all locks that this process has on it, and then the
-    # next process that leaves takes itself for the last, and deletes the log: https://sqlite.org/howtocorrupt.html
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

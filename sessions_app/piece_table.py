@@ -10,12 +10,15 @@ Only store.py calls this module, inside of its transactions. Decision 0001 says 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 from sessions_app import bodies, gate, search_index, token_rows
+from sessions_app.database_faults import explained
 from sessions_app.databases import connection, execute
+from sessions_app.errors import DamagedMessage
 from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
 
@@ -24,26 +27,42 @@ BATCH = 500  # messages moved at once
 END = 2**31 - 1  # beyond every position
 JOINED_MOST = 64 * 1024 * 1024  # bytes of a session that is read as one text; SQLite's longest has a thousand million
 
-# The bodies of a window as one text, put together by the database: a thousand rows, each handed over by itself, take
-# longer, and on SQLite give the interpreter's lock away as often. One row, whose size is None without a session.
+# The bodies and the digests of a window as one text each, put together by the database: a thousand rows, each handed over
+# by itself, take longer, and on SQLite give the interpreter's lock away as often. The message before the window is there
+# for its digest, by which that of the next is proved. One row, whose count is None without a session.
 _JOINED = (
-    "SELECT MAX(size), {join}, COUNT(*) FILTER (WHERE SUBSTR(body, 1, 1) <> '{{') FROM ("
-    "SELECT session.size_bytes AS size, CASE WHEN session.size_bytes <= %s THEN message.body END AS body"
+    "SELECT MAX(count), MAX(size), {join}, COUNT(*) FILTER (WHERE SUBSTR(body, 1, 1) <> '{{') FROM ("
+    "SELECT session.message_count AS count, session.tail_digest AS tail, session.size_bytes AS size, message.digest AS digest,"
+    " CASE WHEN session.size_bytes <= %s AND message.position >= %s THEN message.body END AS body"
     " FROM forklore_session session LEFT JOIN forklore_piece piece ON piece.session_id = session.id"
     " LEFT JOIN forklore_message message ON message.strand_id = piece.strand_id"
     " AND message.position >= piece.start AND message.position < COALESCE(piece.stop, session.message_count)"
     " AND message.position >= %s AND message.position < %s"
     " WHERE session.id = %s AND session.trashed_at IS NULL{sight} ORDER BY piece.start, message.position) shown"
 )
-_JOIN = {"sqlite": "GROUP_CONCAT(body, ',\n')", "postgresql": "STRING_AGG(body, E',\\n')"}
-# A session without messages in the window gives a row without a body.
+_JOIN = {
+    "sqlite": "MAX(HEX(tail)), CAST(GROUP_CONCAT(body, ',\n') AS BLOB), GROUP_CONCAT(HEX(digest), '')",
+    "postgresql": "MAX(ENCODE(tail, 'hex')), STRING_AGG(body, E',\\n'), STRING_AGG(ENCODE(digest, 'hex'), '')",
+}
+# A session without messages in the window gives a row without a digest. The message before the window comes without its
+# body: it is there for its digest, by which that of the next is proved.
 _WINDOW = (
-    "SELECT message.body FROM forklore_session session"
+    "SELECT session.message_count, session.tail_digest, message.position, message.digest, CASE WHEN message.position >= %s THEN {} END"
+    " FROM forklore_session session"
     " LEFT JOIN forklore_piece piece ON piece.session_id = session.id"
     " LEFT JOIN forklore_message message ON message.strand_id = piece.strand_id"
     " AND message.position >= piece.start AND message.position < COALESCE(piece.stop, session.message_count)"
     " AND message.position >= %s AND message.position < %s"
     " WHERE session.id = %s AND session.trashed_at IS NULL{} ORDER BY piece.start, message.position"
+)
+_RUN = (
+    "SELECT position, digest, CASE WHEN position >= %s THEN {} END FROM forklore_message"
+    " WHERE strand_id = %s AND position >= %s AND position < %s ORDER BY position"
+)
+_DIGEST_BEFORE = (
+    "COALESCE((SELECT before.digest FROM forklore_message before WHERE before.strand_id = message.strand_id"
+    " AND before.position = message.position - 1),"
+    " (SELECT strand.base_digest FROM forklore_strand strand WHERE strand.id = message.strand_id))"
 )
 
 
@@ -106,34 +125,97 @@ def pieces(session: UUID, count: int, start: int = 0, stop: int | None = None) -
     return [piece for piece in found if piece.stop > start]
 
 
-def read_bodies(of: Sequence[Piece], start: int, stop: int) -> Iterator[str]:
-    """The bodies of the positions [start, stop) that the pieces hold, in order."""
+def read_bodies(of: Sequence[Piece], start: int, stop: int, end: bytes | None = None) -> Iterator[bytes]:
+    """The bodies of the positions [start, stop) that the pieces hold, in order.
+
+    `end` is the digest that they must end with, where that is known. Raises DamagedMessage.
+    """
+    digest: bytes | None = None
     for piece in of:
-        with connection().cursor() as cursor:
-            cursor.execute(
-                "SELECT body FROM forklore_message"
-                " WHERE strand_id = %s AND position >= %s AND position < %s ORDER BY position",
-                [piece.strand, max(start, piece.start), min(stop, piece.stop)],
-            )
-            for (body,) in cursor.fetchall():
-                yield bodies.plain(body)
+        first, last = max(start, piece.start), min(stop, piece.stop)
+        if first >= last:
+            continue
+        reaches_back = digest is None and first > piece.start
+        rows = execute(
+            _RUN.format(_body("body")), [first, piece.strand, first - 1 if reaches_back else first, last]
+        ).fetchall()
+        if digest is None and not reaches_back:
+            digest = _digest_before(piece)
+        if reaches_back:
+            digest = _octets(rows.pop(0)[1]) if rows and rows[0][0] == first - 1 else None
+        found, digest = _proved(rows, first, last, digest)
+        yield from found
+    if end is not None and stop and end != digest:
+        raise DamagedMessage(stop)
+
+
+def whole_bodies(piece: Piece, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+    """Position and body of those at [start, stop) that are as they were written, for whoever passes over the others."""
+    try:
+        yield from list(enumerate(read_bodies([piece], start, stop), start))
+    except DamagedMessage:
+        for position in range(start, stop):
+            with suppress(DamagedMessage):
+                yield from list(enumerate(read_bodies([piece], position, position + 1), position))
+
+
+def is_proved(strand: int, position: int, body: bytes) -> bool:
+    """Whether a body that was read by itself is what was written. On PostgreSQL taken for granted: it checks its pages."""
+    if connection().vendor != "sqlite":
+        return True
+    found = execute(
+        f"SELECT digest, {_DIGEST_BEFORE} FROM forklore_message message WHERE strand_id = %s AND position = %s",  # noqa: S608
+        [strand, position],
+    ).fetchone()
+    return found is not None and _if_proved(body, *found) is not None
 
 
 def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
     """The messages of a live session at the positions [start, stop), in order; None without such a session.
 
-    One statement, for on PostgreSQL the way to the server and back is most of what a window takes.
+    One statement, for on PostgreSQL the way to the server and back is most of what a window takes. Raises
+    DamagedMessage.
     """
-    bounds = [min(start, END), END if stop is None else min(stop, END)]
+    start, stop = min(start, END), END if stop is None else min(stop, END)
     sight, parameters = gate.condition("session.project_id")
-    statement = _JOINED.format(join=_JOIN[connection().vendor], sight=sight)
-    size, text, others = execute(statement, [JOINED_MOST, *bounds, key(session), *parameters]).fetchone()
-    if size is None:
+    bounds = [start, start - 1, stop, key(session), *parameters]
+    with explained():
+        quickly = _joined(sight, start, bounds)
+        if isinstance(quickly, list):
+            return quickly
+        rows = execute(_WINDOW.format(_body("message.body"), sight), bounds).fetchall()
+    if not rows:
         return None
-    if size <= JOINED_MOST and not others:
-        return bodies.decode_joined(text) if text else []
-    rows = execute(_WINDOW.format(sight), [*bounds, key(session), *parameters]).fetchall()
-    return [bodies.decode(bodies.plain(body)) for (body,) in rows if body is not None] if rows else None
+    if not isinstance(rows[0][0], int):  # in a damaged file of SQLite a column holds anything
+        raise DamagedMessage(start)
+    last = min(stop, rows[0][0])
+    digest: bytes | None = b""
+    found = [row[2:] for row in rows if row[3] is not None]
+    if start >= last:
+        return []
+    if start:
+        digest = _octets(found.pop(0)[1]) if found and found[0][0] == start - 1 else None
+    proved, digest = _proved(found, start, last, digest)
+    if last == rows[0][0] and digest != _octets(rows[0][1]):
+        raise DamagedMessage(last)
+    return [bodies.decode(body) for body in proved]
+
+
+def _joined(sight: str, start: int, bounds: list[Any]) -> list[Message] | None:
+    """The messages of a window by one text, where they are proved by it; None for whatever wants a closer look."""
+    statement = _JOINED.format(join=_JOIN[connection().vendor], sight=sight)
+    count, size, tail, text, digests, others = execute(statement, [JOINED_MOST, *bounds]).fetchone()
+    if not isinstance(count, int) or not isinstance(size, int) or size > JOINED_MOST or others or not text:
+        return None
+    parts = _octets(text).split(bodies.BETWEEN)
+    last = min(bounds[2], count)
+    stored = bytes.fromhex(digests or "")
+    before = stored[: bodies.DIGEST_SIZE] if start else b""
+    if len(parts) != last - start or b"".join([before, *bodies.chain(before, parts)]) != stored:
+        return None
+    if last == count and stored[-bodies.DIGEST_SIZE :] != bytes.fromhex(tail):
+        return None
+    return bodies.decode_all(parts)
 
 
 def length_of(body: str) -> str:
@@ -143,48 +225,99 @@ def length_of(body: str) -> str:
     return f"CASE WHEN substr({body}, 1, 1) = '{bodies.PACKED[0]}' THEN {kept} ELSE {whole} END"
 
 
+def _body(column: str) -> str:
+    """A body as it is told to the digest; as bytes from SQLite, where a damaged one need not be text."""
+    return f"CAST({column} AS BLOB)" if connection().vendor == "sqlite" else column
+
+
+def _octets(value: Any) -> bytes:
+    return value.encode(errors="replace") if isinstance(value, str) else bytes(value or b"")
+
+
+def _written(body: Any) -> bytes:
+    """A body as it was written, packed or not."""
+    return bodies.plain_bytes(_octets(body))
+
+
+def _digest_before(piece: Piece) -> bytes | None:
+    """The digest of all messages before a piece."""
+    if not piece.start:
+        return b""
+    found = execute("SELECT base_digest FROM forklore_strand WHERE id = %s", [piece.strand]).fetchone()
+    return _octets(found[0]) if found else None
+
+
+def _proved(rows: Sequence[tuple], first: int, stop: int, digest: bytes | None) -> tuple[list[bytes], bytes | None]:
+    """The bodies of the rows of position, digest and body, which must be those of [first, stop), and the last digest.
+
+    Each must be what was written behind what stands before it. Raises DamagedMessage.
+    """
+    if digest is None:
+        raise DamagedMessage(first)
+    found = [_written(body) for _, _, body in rows]
+    expected = range(first, stop)
+    for place, row, proof in zip(expected, rows, bodies.chain(digest, found), strict=False):
+        if row[0] != place or row[1] != proof:
+            raise DamagedMessage(place)
+    if len(rows) != len(expected):
+        raise DamagedMessage(first + len(rows))
+    return found, _octets(rows[-1][1]) if rows else digest
+
+
 def prompt_positions(of: Sequence[Piece]) -> list[int]:
     """The positions of what people typed; an index holds them, so no body is read."""
     return [position for (position,) in _prompts("position", of)]
 
 
-def prompts(of: Sequence[Piece], start: int, stop: int) -> list[tuple[int, str]]:
-    """Position and body of what people typed at the positions [start, stop); no other body is read."""
-    return [(position, bodies.plain(body)) for position, body in _prompts("position, body", of, start, stop)]
+def prompts(of: Sequence[Piece], start: int, stop: int) -> list[tuple[int, bytes | None]]:
+    """Position and body of what people typed at the positions [start, stop); no other body is read.
+
+    None instead of a body that is not what was written.
+    """
+    columns = f"position, {_body('body')}, digest, {_DIGEST_BEFORE}"
+    return [(at, _if_proved(*rest)) for at, *rest in _prompts(columns, of, start, stop)]
 
 
-def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list[tuple[int, str]], int]:
+def _if_proved(body: Any, digest: Any, before: Any) -> bytes | None:
+    written = _written(body)
+    return written if bodies.chain(_octets(before), [written]) == [_octets(digest)] else None
+
+
+def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list[tuple[int, bytes | None]], int]:
     """At most `count` prompts, half of them up to a position and half behind it, and how many stand before those.
 
-    Where one side has fewer the other has more. No other body is read, and no other prompt looked at.
+    Where one side has fewer the other has more. No other body is read, and no other prompt looked at. None instead of a
+    body that is not what was written.
     """
-    above = list[tuple[int, int, str]]()  # position, prompts up to it, body; backwards
+    above = list[tuple[int, int, bytes | None]]()  # position, prompts up to it, body; backwards
     for piece in reversed(of):
         above += _some_prompts(piece, "position < %s", "DESC", min(position + 1, piece.stop), count - len(above))
-    below = list[tuple[int, int, str]]()
+    below = list[tuple[int, int, bytes | None]]()
     for piece in of:
         below += _some_prompts(piece, "position > %s", "ASC", position, count - len(below))
     half = (count + 1) // 2
     kept = max(half, count - len(below))
     found = [*reversed(above[:kept]), *below[: count - min(kept, len(above))]]
-    return [(at, bodies.plain(body)) for at, _, body in found], found[0][1] - 1 if found else 0
+    return [(at, body) for at, _, body in found], found[0][1] - 1 if found else 0
 
 
 def _some_prompts(piece: Piece, where: str, order: str, bound: int, limit: int) -> list[tuple]:
     if limit <= 0:
         return []
-    return execute(
-        "SELECT position, prompt_total, body FROM forklore_message WHERE strand_id = %s AND position >= %s"  # noqa: S608
-        f" AND position < %s AND {where} AND kind = 1 ORDER BY position {order} LIMIT %s",
+    found = execute(
+        f"SELECT position, prompt_total, {_body('body')}, digest, {_DIGEST_BEFORE} FROM forklore_message message"  # noqa: S608
+        f" WHERE strand_id = %s AND position >= %s AND position < %s AND {where} AND kind = 1"
+        f" ORDER BY position {order} LIMIT %s",
         [piece.strand, piece.start, piece.stop, bound, limit],
     ).fetchall()
+    return [(at, total, _if_proved(*rest)) for at, total, *rest in found]
 
 
 def _prompts(columns: str, of: Sequence[Piece], start: int = 0, stop: int | None = None) -> Iterator[tuple]:
     for piece in of:
         last = piece.stop if stop is None else min(stop, piece.stop)
         yield from execute(
-            f"SELECT {columns} FROM forklore_message"  # noqa: S608
+            f"SELECT {columns} FROM forklore_message message"  # noqa: S608
             " WHERE strand_id = %s AND position >= %s AND position < %s AND kind = 1 ORDER BY position",
             [piece.strand, max(start, piece.start), last],
         ).fetchall()

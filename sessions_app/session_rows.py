@@ -6,23 +6,28 @@ are the hot path of every agent's turn (append 1.04 ms by the ORM, 0.12 by the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
 
 from sessions_app import actors, bodies, change_log, gate, piece_table, search_index
 from sessions_app.actors import Role
+from sessions_app.database_faults import damaged, explained, make_room, note_written, refuse_if_read_only
 from sessions_app.databases import command, connection, current, execute, in_transaction
-from sessions_app.errors import NotAllowed, SessionNotFound, StoreError, VersionConflict
+from sessions_app.errors import DiskFull, NotAllowed, SessionNotFound, StoreError, VersionConflict
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
 from sessions_app.records import ChangeKind, KeptRelation, Message, SessionRecord, TitleSource
 from sessions_app.titles import UNTITLED, derived_title
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 TICK = timedelta(microseconds=1)  # the least that both databases tell apart
 Where = Literal["store", "trash", "either"]
@@ -87,7 +92,8 @@ class SessionRow:
     def messages(self, start: int = 0, stop: int | None = None) -> list[Message]:
         stop = self.tail.count if stop is None else min(stop, self.tail.count)
         of = piece_table.pieces(self.id, self.tail.count, start, stop)
-        return [bodies.decode(body) for body in piece_table.read_bodies(of, start, stop)]
+        end = self.tail.digest if stop == self.tail.count and start < stop else None
+        return [bodies.decode(body) for body in piece_table.read_bodies(of, start, stop, end)]
 
     def retitle(self, kept: int, added: Sequence[Message]) -> None:
         """Derive the title anew, unless it was given; `added` are the messages behind the first `kept` ones."""
@@ -110,7 +116,15 @@ def writing() -> AbstractContextManager[Any]:
     database = connection()
     if database.in_atomic_block and database.vendor == "sqlite":
         return _Within(database)
-    return transaction.atomic(using=current())
+    return _transaction()
+
+
+@contextmanager
+def _transaction() -> Iterator[None]:
+    refuse_if_read_only()
+    with explained(), transaction.atomic(using=current()):
+        yield
+    note_written()
 
 
 class _Within:
@@ -138,6 +152,21 @@ class _Within:
             self._database.connection.execute(statement)
 
 
+def removing(verb: Callable[P, R]) -> Callable[P, R]:
+    """Let a verb that removes be done on a full disk too: by the room that is kept for it, if there is no other."""
+
+    @wraps(verb)
+    def done(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return verb(*arguments, **options)
+        except DiskFull:
+            if in_transaction() or not make_room():
+                raise
+            return verb(*arguments, **options)
+
+    return done
+
+
 # Transactions that only read, of one round trip to the server. SQLite's atomic() would take the write lock.
 _READING = {"sqlite": "BEGIN DEFERRED", "postgresql": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 
@@ -148,12 +177,13 @@ def snapshot() -> Iterator[None]:
     if in_transaction():
         yield
         return
-    command(_READING[connection().vendor])
-    try:
-        yield
-    finally:
-        if in_transaction():  # which a lost connection is not
-            command("ROLLBACK")
+    with explained():
+        command(_READING[connection().vendor])
+        try:
+            yield
+        finally:
+            if in_transaction():  # which a lost connection is not
+                command("ROLLBACK")
 
 
 def one_lineage_change_at_a_time() -> None:
@@ -361,8 +391,12 @@ def _changing(row: SessionRow) -> dict[str, Any]:
 
 
 def _select(condition: str, parameters: Sequence[Any]) -> list[SessionRow]:
-    found = execute(f"SELECT {_COLUMNS}{_FROM} WHERE {condition}", parameters)
-    return [_row(values) for values in found.fetchall()]
+    with explained():
+        found = execute(f"SELECT {_COLUMNS}{_FROM} WHERE {condition}", parameters)
+        try:
+            return [_row(values) for values in found.fetchall()]
+        except (AttributeError, OverflowError, TypeError, ValueError) as error:
+            raise damaged(current(), f"the row of a session: {error}") from error
 
 
 def _row(values: Sequence[Any]) -> SessionRow:

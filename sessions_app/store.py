@@ -43,6 +43,7 @@ from sessions_app.access import audit
 from sessions_app.actors import Role
 from sessions_app.databases import at_once, current
 from sessions_app.errors import (
+    DamagedMessage,
     InvalidLineage,
     InvalidProject,
     InvalidQuery,
@@ -68,7 +69,7 @@ from sessions_app.records import (
 )
 from sessions_app.search.filters import filters_of
 from sessions_app.search.indexed import Distinct
-from sessions_app.session_rows import SessionRow, snapshot, writing
+from sessions_app.session_rows import SessionRow, removing, snapshot, writing
 from sessions_app.titles import check_agent, check_project, clean_tag, clean_title, shortened
 
 PROMPT_LENGTH = 200  # characters
@@ -348,6 +349,7 @@ def set_tags(id: UUID, names: Sequence[str]) -> None:
             change_log.note(key(id), row.project_id, "labelled")
 
 
+@removing
 def delete(id: UUID) -> None:
     """Move a session to the trash, from where `restore` brings it back. Its forks live on. Raises SessionNotFound."""
     moment = now()
@@ -366,6 +368,7 @@ def restore(id: UUID) -> None:
         audit.append("restored", "session", id)
 
 
+@removing
 def purge(id: UUID) -> None:
     """Remove a session of the trash for good; its children go to its parent, or become roots.
 
@@ -413,7 +416,7 @@ def get(id: UUID) -> SessionRecord | None:
 def get_messages(id: UUID, start: int = 0, stop: int | None = None) -> list[Message]:
     """The messages at the positions [start, stop), to the end without a stop; reads no others.
 
-    Raises SessionNotFound, and ValueError for a negative position.
+    Raises SessionNotFound, ValueError for a negative position, and DamagedMessage for what is not as it was written.
     """
     _check_window(start, stop)
     found = piece_table.window(id, start, stop)
@@ -438,7 +441,7 @@ def prompts(id: UUID, start: int = 0, stop: int | None = None) -> list[tuple[int
         row = _live_row(id)
         stop = row.tail.count if stop is None else stop
         found = piece_table.prompts(piece_table.pieces(id, row.tail.count, start, stop), start, stop)
-    return [(position, (prompt_text(bodies.decode(body)) or "")[:PROMPT_LENGTH]) for position, body in found]
+    return [(position, (prompt_text(_whole(position, body)) or "")[:PROMPT_LENGTH]) for position, body in found]
 
 
 def list_by_project(project: str, limit: int, *, with_messages: bool = True) -> list[SessionRecord]:
@@ -747,7 +750,7 @@ def _mark(id: UUID, action: str, what: labels.Mark, moment: datetime | None) -> 
 
 def _written(id: UUID, *, with_messages: bool = True) -> SessionRecord:
     """A session that was written before. Raises SessionNotFound if it is gone by now."""
-    row = _live_row(id)
+    row = session_rows.locked(id, share=True, needs=Role.VIEWER)
     return row.record(row.messages() if with_messages else [])
 
 
@@ -864,6 +867,12 @@ def _records(condition: str, parameters: Sequence[Any], limit: int, with_message
         return [row.record([]) for row in session_rows.live(condition, parameters, min(limit, LIMIT))]
     with snapshot():
         return [row.record(row.messages()) for row in session_rows.live(condition, parameters, min(limit, LIMIT))]
+
+
+def _whole(position: int, body: bytes | None) -> Message:
+    if body is None:
+        raise DamagedMessage(position)
+    return bodies.decode(body)
 
 
 def _live_row(id: UUID) -> SessionRow:
@@ -1062,7 +1071,7 @@ def _put_prefix_before(row: SessionRow, parent: SessionRow, count: int) -> None:
     row.tail = piece_table.tail_at(of, row.id, count, parent.tail.first_prompt)
     piece_table.share(row.tail, of, count)
     for start in range(0, own, piece_table.BATCH):
-        encoded = [body.encode() for body in piece_table.read_bodies(shown, start, start + piece_table.BATCH)]
+        encoded = list(piece_table.read_bodies(shown, start, start + piece_table.BATCH))
         piece_table.append(row.tail, [bodies.decode(body) for body in encoded], encoded)
     piece_table.drop_unneeded(shown)
     if row.tail.first_prompt is not None:

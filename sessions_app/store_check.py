@@ -23,6 +23,8 @@ from sessions_app.session_rows import snapshot
 
 BATCH = 500  # messages, sessions or strands read at once
 SAMPLED = 64  # trigrams by which the index is compared with all messages
+# What a part that cannot be read raises; in a damaged file of SQLite a column holds anything.
+UNREADABLE = (DatabaseError, AttributeError, KeyError, OverflowError, TypeError, ValueError)
 TOLD = 1000  # rows that one rule finds wrong; more are not worth their names
 
 Progress = Callable[[int, int], None]  # messages that are through, and all
@@ -66,7 +68,7 @@ def _readable(what: str, found: Iterator[str]) -> Iterator[str]:
     """All that a part finds until it cannot be read any further, and that."""
     try:
         yield from found
-    except (DatabaseError, ValueError, TypeError, OverflowError) as error:
+    except UNREADABLE as error:
         yield f"The database cannot be read ({what}): {error}."
 
 

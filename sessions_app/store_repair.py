@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError
-
 from sessions_app import bodies, change_log, figures, search_index, search_rebuild, store_check, token_rows
 from sessions_app.databases import connection, current, execute
+from sessions_app.errors import StoreError
 from sessions_app.projection import prompt_text
 from sessions_app.session_rows import writing
-from sessions_app.store_check import BATCH, JOURNALLED, Base, Progress, Stored, octets
+from sessions_app.store_check import BATCH, JOURNALLED, UNREADABLE, Base, Progress, Stored, octets
 
 Key = UUID | str
 
@@ -49,7 +48,7 @@ def _tried(mend: Callable[..., Iterator[str]], *arguments: Any) -> Iterator[str]
     try:
         with writing():
             done = list(mend(*arguments))
-    except (DatabaseError, ValueError, TypeError, OverflowError) as error:
+    except (*UNREADABLE, StoreError) as error:
         yield f"Not mended: {error}."
     else:
         yield from done
@@ -143,7 +142,7 @@ def _shows_before(rows: Sequence[tuple], first: int) -> bool:
 def _is_wrong(strand: int) -> bool:
     try:
         return next(store_check.strand_problems(strand), None) is not None
-    except (DatabaseError, ValueError, TypeError, OverflowError):
+    except (*UNREADABLE, StoreError):
         return True
 
 
@@ -307,7 +306,7 @@ def _mend_search(progress: Progress | None) -> Iterator[str]:
     try:
         search_rebuild.start_anew()
         count = search_rebuild.rebuild(progress)
-    except (DatabaseError, ValueError) as error:
+    except (*UNREADABLE, StoreError) as error:
         yield f"Not mended: the search index ({error})."
     else:
         yield f"Built the search index anew, of {count:,} messages."
@@ -316,7 +315,7 @@ def _mend_search(progress: Progress | None) -> Iterator[str]:
 def _index_problems() -> Iterator[str]:
     try:
         yield from store_check.index_problems(None)
-    except (DatabaseError, ValueError) as error:
+    except (*UNREADABLE, StoreError) as error:
         yield str(error)
 
 

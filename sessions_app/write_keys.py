@@ -16,6 +16,7 @@ from sessions_app.errors import KeyReused
 from sessions_app.piece_table import key as session_key
 
 KEPT = timedelta(days=7)
+ALWAYS_KEPT = 1000  # of the newest keys, for a clock that jumps makes all of them old
 FORGOTTEN_AT_ONCE = 100  # keys; each write forgets as many of the oldest at most
 
 
@@ -42,8 +43,9 @@ def keep(key: str, asked: str, session: UUID, now: datetime) -> None:
     )
     execute(
         "DELETE FROM forklore_writekey WHERE digest IN (SELECT digest FROM forklore_writekey"
-        " WHERE created_at < %s ORDER BY created_at LIMIT %s)",
-        [session_rows.moment_for_database(now - KEPT), FORGOTTEN_AT_ONCE],
+        " WHERE created_at < %s AND created_at < (SELECT created_at FROM forklore_writekey"
+        " ORDER BY created_at DESC LIMIT 1 OFFSET %s) ORDER BY created_at LIMIT %s)",
+        [session_rows.moment_for_database(now - KEPT), ALWAYS_KEPT, FORGOTTEN_AT_ONCE],
     )
 
 

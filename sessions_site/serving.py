@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import sys
 import threading
@@ -54,8 +55,16 @@ def launch_link(url: str, code: str) -> str:
 
 
 def serve(application: str, listener: socket.socket, when_ready: Callable[[], None]) -> None:
-    """Answer requests until SIGINT or SIGTERM; open pages have ten seconds to finish."""
+    """Answer requests until SIGINT or SIGTERM; open pages have ten seconds to finish.
+
+    Raises SystemExit(0) after a SIGTERM, which uvicorn sends once more when all is finished.
+    """
+    signal.signal(signal.SIGTERM, _leave)
     _server(application, when_ready).run(sockets=[listener])
+
+
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
 
 
 async def serve_within(application: Any, listener: socket.socket, when_ready: Callable[[], None]) -> None:

@@ -48,6 +48,11 @@ class Words:
         assert understood(source) == [expected]
         assert parse(source).text == ""
 
+    @pytest.mark.parametrize("source", ["tag:a\0b", "project:\ud800", 'agent:"\0"'])
+    def test_hold_no_characters_that_no_database_takes(self, source):
+        with pytest.raises(InvalidQuery, match="can be written"):
+            parse(source).check()
+
     def test_are_negated_by_a_minus(self):
         (condition,) = parse("-tag:keep").conditions
 

@@ -9,12 +9,12 @@ from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db.utils import InterfaceError, OperationalError
 from django.http import parse_cookie
 
 from sessions_app import databases
 from sessions_app.access import finding
 from sessions_app.actors import Actor, acting
+from sessions_app.database_faults import UNAVAILABLE
 from sessions_site.guard import FRAME_BYTES
 
 NOBODY = 4401  # close codes that applications may give; a browser sees them only on a socket that was open
@@ -86,7 +86,7 @@ class _Watched:
             await asyncio.sleep(PAUSE)
             try:
                 found = await _find_together(self._scope)
-            except (InterfaceError, OperationalError):
+            except UNAVAILABLE:
                 continue  # a database that is away for a while takes no credential away, and tells no secret
             if found != actor:
                 self._stop(NOBODY)
@@ -133,7 +133,7 @@ async def _find(scope: dict[str, Any]) -> Actor | None:
 def _look(cookie: str, authorization: str | None) -> Actor | None:
     try:
         return finding.find(parse_cookie(cookie), authorization)
-    except (InterfaceError, OperationalError):
+    except UNAVAILABLE:
         databases.close(databases.current())  # a broken connection stays so
         raise
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from sessions_app.access import audit, secrets
 from sessions_app.access.errors import InvalidToken, TokenNotFound
 from sessions_app.access.models import Token
 from sessions_app.actors import EVERYTHING, ORDINARY, Actor, Scope
+from sessions_app.database_faults import UNAVAILABLE
 from sessions_app.databases import execute
 from sessions_app.session_rows import aware
 
@@ -106,7 +108,8 @@ def find(token: str) -> Actor | None:
     if (expires_at and aware(expires_at) <= now) or (user_id and not is_active):
         return None
     if last_used_at is None or aware(last_used_at) <= now - NOTED:
-        Token.objects.filter(pk=pk).update(last_used_at=now)
+        with suppress(*UNAVAILABLE):  # a full disk keeps nobody from reading
+            Token.objects.filter(pk=pk).update(last_used_at=now)
     return Actor(
         "token",
         name,

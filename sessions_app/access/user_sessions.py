@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -14,6 +15,7 @@ from django.utils import timezone
 
 from sessions_app.access import secrets
 from sessions_app.access.models import UserSession
+from sessions_app.database_faults import UNAVAILABLE
 
 IDLE = timedelta(hours=12)
 LIFETIME = timedelta(days=7)
@@ -91,7 +93,8 @@ def _live(user_id: int) -> Any:
 def _note_use(row: UserSession) -> None:
     end = _end(row.began_at)
     if end - row.expire_date > NOTED:
-        UserSession.objects.filter(pk=row.pk).update(expire_date=end)
+        with suppress(*UNAVAILABLE):  # a full disk keeps nobody from reading
+            UserSession.objects.filter(pk=row.pk).update(expire_date=end)
 
 
 def _end(began_at: datetime) -> datetime:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import Error
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from sessions_app import errors
+from sessions_app import database_faults, errors
 from sessions_app.api import schemas, wire
 
 # What an operation may answer besides, for the description.
@@ -28,6 +29,9 @@ _STATUSES: dict[type[Exception], int] = {
     errors.KeyReused: 422,
     errors.SessionPurged: 410,
     errors.ChangesForgotten: 410,
+    errors.DiskFull: 507,
+    errors.DamagedMessage: 500,
+    errors.DatabaseFault: 503,
     errors.StoreError: 422,
     ValueError: 422,
 }
@@ -41,8 +45,7 @@ def attach(api: NinjaAPI) -> None:
         ValidationError: _of_validation,
         HttpError: lambda request, error: problem(request, error.status_code, str(error)),
         Http404: lambda request, error: problem(request, 404, "There is no such address."),
-        InterfaceError: _of_database,
-        OperationalError: _of_database,
+        **dict.fromkeys((Error, sqlite3.Error), _of_database),
     }
     for kind, handler in further.items():
         api.add_exception_handler(kind, handler)
@@ -53,6 +56,11 @@ def problem(request: HttpRequest, status: int, detail: str, kind: str = "about:b
     if kind == "about:blank":
         value["title"] = "Refused"
     return wire.answer(request, value, status, content_type=wire.PROBLEM)
+
+
+def status_of(error: Exception) -> int:
+    """Of an error of the store, by the nearest of its classes."""
+    return next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
 
 
 def _handler(status: int) -> Any:
@@ -72,6 +80,8 @@ def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse
 
 
 def _of_database(request: HttpRequest, error: Exception) -> HttpResponse:
+    if found := database_faults.fault(error):
+        return _handler(status_of(found))(request, found)
     response = problem(request, 503, "The database cannot be reached just now; ask again.")
     response["Retry-After"] = "1"
     return response

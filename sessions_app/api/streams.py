@@ -17,12 +17,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
-from django.db.utils import InterfaceError, OperationalError
 from django.http import parse_cookie
 
 from sessions_app import databases, store
 from sessions_app.access import finding
 from sessions_app.actors import Actor, acting
+from sessions_app.database_faults import UNAVAILABLE
 from sessions_app.errors import ChangesForgotten
 from sessions_app.records import Change
 from sessions_site import stopping
@@ -108,7 +108,7 @@ async def _pieces(since: int) -> AsyncIterator[bytes]:
         except ChangesForgotten as error:
             yield _event("forgotten", {"detail": str(error), "since": since})
             return
-        except (InterfaceError, OperationalError):
+        except UNAVAILABLE:
             return  # the client comes again, and is told as long as the database is away
         if found or time.monotonic() - sent >= HEARTBEAT:
             events = [_event("change", change.facts(), change.number) for change in found]
@@ -131,7 +131,7 @@ async def _gone(receive: Any) -> None:
 
 async def _no_longer(scope: dict[str, Any], actor: Actor) -> None:
     """Until the credential ends, or stands for less or more than it did."""
-    with suppress(InterfaceError, OperationalError):
+    with suppress(*UNAVAILABLE):
         while await _actor(scope) == actor:
             await asyncio.sleep(CREDENTIAL_PAUSE)
 
@@ -171,7 +171,7 @@ async def _begun(since: int) -> int | None:
     """The number to begin with; None where the other application is to say what is wrong."""
     try:
         return (await _ask(since, 0))[1]
-    except (ChangesForgotten, InterfaceError, OperationalError):
+    except (ChangesForgotten, *UNAVAILABLE):
         return None
 
 
@@ -195,6 +195,6 @@ async def _in_thread(function: Any, *arguments: Any) -> Any:
 def _with_connection(function: Any, *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except (InterfaceError, OperationalError):
+    except UNAVAILABLE:
         databases.connection().close_if_unusable_or_obsolete()  # the next call gets one that works
         raise

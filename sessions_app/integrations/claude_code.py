@@ -99,7 +99,7 @@ class ClaudeCodeTranscript:
             self._note_awaited_summary(facts, uuid)
         if not facts.turns and "command" not in facts.detail:
             self._note_command(facts, message)
-        if message.get("type") in _TITLES:
+        if text_of(message.get("type")) in _TITLES:
             self._note_title(facts, message)
         forked_from = dict_of(message.get("forkedFrom"))
         if parent := text_of(forked_from.get("sessionId")):

@@ -41,14 +41,14 @@ _INDEX_LIMIT = 64 * 1024 * 1024  # bytes of session_index.jsonl
 
 
 def recognises(message: Message) -> bool:
-    return message.get("type") in _TYPES and isinstance(message.get("payload"), dict)
+    return text_of(message.get("type")) in _TYPES and isinstance(message.get("payload"), dict)
 
 
 class CodexTranscript:
     agent: ClassVar[str] = SOURCE
 
     def __init__(self, candidate: Candidate, first: list[Message]):
-        metas = [message["payload"] for message in first if message.get("type") == "session_meta"]
+        metas = [dict_of(message.get("payload")) for message in first if message.get("type") == "session_meta"]
         self._path = candidate.path
         self._id = (text_of(metas[0].get("id")) or text_of(metas[0].get("session_id"))) if metas else ""
         self._id = self._id or self._path.stem

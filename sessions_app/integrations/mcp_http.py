@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db.utils import InterfaceError, OperationalError
 from mcp.server import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
 from sessions_app import databases
 from sessions_app.access import finding
 from sessions_app.actors import Actor, acting
+from sessions_app.database_faults import UNAVAILABLE
 from sessions_site.guard import Guard, Receive, Rules, Scope, Send
 
 PATH = "/mcp"
@@ -78,7 +78,7 @@ async def _actor(scope: Scope) -> Actor | None:
 def _find(authorization: str | None) -> Actor | None:
     try:
         return finding.find({}, authorization)
-    except (InterfaceError, OperationalError):
+    except UNAVAILABLE:
         databases.connection().close_if_unusable_or_obsolete()  # the next call gets one that works
         raise
 

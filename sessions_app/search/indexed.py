@@ -369,10 +369,19 @@ class _Strand:
         for position, kind, body in self._search.messages(self._strand, positions):
             if not may_contain(body):
                 continue
-            for text in search_texts(bodies.decode(body.decode())):
+            for text in _texts(body):
                 if contains(text, folded):
-                    yield _Match(position, kind, text)
+                    if piece_table.is_proved(self._strand, position, body):
+                        yield _Match(position, kind, text)
                     break
+
+
+def _texts(body: bytes) -> Iterable[str]:
+    """None of a body that is no message any more, as in a damaged file."""
+    try:
+        return search_texts(bodies.decode(body.decode()))
+    except ValueError:
+        return ()
 
 
 def listed(filters: Filters, after: Key | None, limit: int) -> list[SearchHit]:

@@ -74,7 +74,7 @@ def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Show
                 found.append(Shown(key, moment, None, []))
             if strand is None:
                 found[-1].title = title
-            elif (listed := candidates.positions[strand]) and listed[0] < stop:
+            elif (listed := candidates.positions[strand]) and stop is not None and listed[0] < stop:
                 found[-1].pieces.append(Piece(start, stop, strand))
         if not whole:
             found.pop()  # which may have been cut

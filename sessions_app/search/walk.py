@@ -70,7 +70,7 @@ class _Walk:
         position = self.read_to.get(piece.strand, piece.start)
         while piece.strand not in self.found and position < piece.stop:
             stop = min(position + BATCH, piece.stop)
-            for at, body in enumerate(piece_table.read_bodies([piece], position, stop), position):
+            for at, body in piece_table.whole_bodies(piece, position, stop):
                 if any(contains(text, self.folded) for text in search_texts(bodies.decode(body))):
                     self.found[piece.strand] = at
                     break

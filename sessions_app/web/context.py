@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django_htmx.middleware import HtmxDetails
 
-from sessions_app import actors, figures, gate
+from sessions_app import actors, database_faults, figures, gate
 from sessions_app.actors import Role
 from sessions_app.figures import Figures
 from sessions_app.models import Project
@@ -76,9 +76,9 @@ class _Projects:
         return set(Project.objects.visible().with_role(self._role).values_list("pk", flat=True))
 
 
-def allowed(request: HttpRequest) -> dict[str, Allowed]:
+def allowed(request: HttpRequest) -> dict[str, Any]:
     """For every template (settings.TEMPLATES)."""
-    return {"allowed": Allowed()}
+    return {"allowed": Allowed(), "fault": database_faults.refused, "disk_is_full": database_faults.is_full}
 
 
 def wants_fragment(request: HttpRequest) -> bool:

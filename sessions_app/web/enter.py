@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 
 from django.conf import settings
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from sessions_app.access import browsers, codes
 from sessions_app.access.throttle import Throttle
+from sessions_app.database_faults import UNAVAILABLE
 from sessions_app.web import sign_in
 
 FILES = (
@@ -107,7 +109,9 @@ def _enter_with(request: HttpRequest, code: str) -> HttpResponse:
     if not codes.use(code):
         wrong_codes.count()
         return _page(request, 403, address, "This code is wrong, used up or older than a minute.")
-    browsers.revoke(request.COOKIES.get(settings.FORKLORE_COOKIE, ""))  # the new cookie takes its place
+    if cookie := request.COOKIES.get(settings.FORKLORE_COOKIE):
+        with suppress(*UNAVAILABLE):
+            browsers.revoke(cookie)  # the new cookie takes its place
     answer = HttpResponseRedirect(address)
     answer.status_code = 303
     answer.set_cookie(

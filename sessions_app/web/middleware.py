@@ -17,8 +17,9 @@ from django.views.defaults import permission_denied
 
 from sessions_app.access import finding, rates
 from sessions_app.actors import NOBODY, acting
+from sessions_app.database_faults import UNAVAILABLE
 from sessions_app.errors import NotAllowed
-from sessions_app.web import enter
+from sessions_app.web import enter, faults
 
 READING = ("GET", "HEAD", "OPTIONS")
 
@@ -42,11 +43,15 @@ class FindActor(MiddlewareMixin):
             return refusal or await self.get_response(request)  # type: ignore[misc]  # async where this is
 
     def process_exception(self, request: Any, error: Exception) -> HttpResponseBase | None:
-        """What somebody may see and yet not do is refused in the store's own sentence."""
-        return permission_denied(request, error) if isinstance(error, NotAllowed) else None
+        """What somebody may see and yet not do is refused in the store's own sentence, and so is what nobody can do."""
+        return permission_denied(request, error) if isinstance(error, NotAllowed) else faults.answer(request, error)
 
     def process_request(self, request: Any) -> HttpResponse | None:
-        request.actor = finding.find(request.COOKIES, request.headers.get("Authorization"))
+        try:
+            request.actor = finding.find(request.COOKIES, request.headers.get("Authorization"))
+        except UNAVAILABLE as error:
+            request.actor = None
+            return faults.answer(request, error)
         if request.actor is None:
             return None if enter.is_open(request.path_info) else enter.refusal(request)
         if request.method not in READING and not request.actor.may("write"):

@@ -13,6 +13,7 @@ from sessions_app.session_rows import snapshot
 from sessions_app.web.rendering.text import visible
 
 LENGTH = 200  # prompts
+DAMAGED = "(damaged)"
 WORDS_LENGTH = 200  # characters of each
 FORKS_LIMIT = 2000  # forks that are counted
 
@@ -56,7 +57,11 @@ def _read(session: Session, position: int, count: int) -> tuple[list[tuple[int, 
     with snapshot():
         of = piece_table.pieces(session.id, session.message_count)
         found, before = piece_table.prompts_around(of, position, count)
-    return [(at, (prompt_text(bodies.decode(body)) or "")[:WORDS_LENGTH]) for at, body in found], before
+    return [(at, _words(body)) for at, body in found], before
+
+
+def _words(body: bytes | None) -> str:
+    return DAMAGED if body is None else (prompt_text(bodies.decode(body)) or "")[:WORDS_LENGTH]
 
 
 def _forks_by_prompt(session: Session, places: list[int], end: int) -> Counter[int]:

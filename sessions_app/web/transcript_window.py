@@ -16,8 +16,10 @@ from uuid import UUID
 from django.db.models import Count
 
 from sessions_app import store
+from sessions_app.errors import DamagedMessage
 from sessions_app.models import Session
-from sessions_app.projection import Kind
+from sessions_app.projection import UNREADABLE, Kind
+from sessions_app.records import Message
 from sessions_app.web.formats import agent_name
 from sessions_app.web.rendering.blocks import Drawing, Entry, Group, Item, entry
 from sessions_app.web.rendering.text import counted
@@ -29,6 +31,8 @@ NAMED = 20  # forks that leave after one message and are named there
 TURNS = 25  # prompts with their answers, where only those are shown
 ANSWER_REACH = 8  # messages before the next prompt in which the final answer is looked for
 FORKS_AT_ONE = 20  # links to forks that leave at one message
+
+DAMAGED = "it is not as it was written: the database is damaged; see check_store"
 
 Place = tuple[int, int]  # position of a message, number of a part in it
 
@@ -142,7 +146,20 @@ def with_forks(drawn: list[Item | Group], session: Session, shown: Range) -> lis
 
 
 def _read(id: UUID, start: int, stop: int) -> list[Entry]:
-    return [entry(position, message) for position, message in enumerate(store.get_messages(id, start, stop), start)]
+    try:
+        found = store.get_messages(id, start, stop)
+    except DamagedMessage:
+        count = Session.objects.visible().live().values_list("message_count", flat=True).get(pk=id)
+        found = [_one(id, position) for position in range(start, min(stop, count))]
+    return [entry(position, message) for position, message in enumerate(found, start)]
+
+
+def _one(id: UUID, position: int) -> Message:
+    """What is whole is shown, also between what is not."""
+    try:
+        return store.get_messages(id, position, position + 1)[0]
+    except DamagedMessage:
+        return {UNREADABLE: {"damaged": True, "why": DAMAGED, "text": ""}}
 
 
 def _paired(session: Session, entries: list[Entry], shown: Range, query: str, target: int | None) -> Drawing:

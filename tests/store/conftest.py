@@ -31,6 +31,7 @@ _OPTIONS: dict[str, Any] = {
 _QUICK = [phase for phase in Phase if phase not in (Phase.shrink, Phase.explain)]
 settings.register_profile("short", max_examples=20, stateful_step_count=25, phases=_QUICK, **_OPTIONS)
 settings.register_profile("long", max_examples=1500, stateful_step_count=60, **_OPTIONS)
+settings.register_profile("campaign", max_examples=10_000, stateful_step_count=50, **_OPTIONS)  # takes hours
 
 
 class AsyncDoor:

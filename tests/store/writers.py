@@ -12,7 +12,9 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Event
 from typing import Any
 from uuid import UUID
 
@@ -20,11 +22,13 @@ import django
 
 django.setup()
 
-from sessions_app import store  # noqa: E402
+from sessions_app import cleanup, store  # noqa: E402
 from sessions_app.async_store import open_store  # noqa: E402
 from sessions_app.errors import VersionConflict  # noqa: E402
+from sessions_app.records import ImportBatch, ImportState, Origin  # noqa: E402
 from tests.store.storage import a_generation  # noqa: E402
 
+FILE = Origin("claude-code", "p", "one")
 FORKING = multiprocessing.get_context("fork")
 
 
@@ -48,6 +52,22 @@ def _append_and_update(writer: int, shared: UUID, stop: float) -> None:
         say("appended", writer, len(messages))
         store.update(own.id, messages, len(messages))
         say("updated", writer, len(messages))
+
+
+def spread(shared: str, writers: str, seconds: str, *others: str) -> None:
+    """Writers append to the shared session and, in turn, to any of the others, all of which are everybody's."""
+    stop = time.monotonic() + float(seconds)
+    ids = [UUID(other) for other in others]
+    run_all([FORKING.Process(target=_spread, args=(n, UUID(shared), ids, stop)) for n in range(int(writers))])
+
+
+def _spread(writer: int, shared: UUID, others: list[UUID], stop: float) -> None:
+    order, counts = random.Random(writer), Counter[UUID]()
+    while time.monotonic() < stop or counts.total() < 6:
+        for id in (shared, order.choice(others)):
+            store.append(id, [{"writer": writer, "count": counts[id]}])
+            counts[id] += 1
+            say("spread", writer, id, counts[id])
 
 
 def replace_all(id: str, writers: str, seconds: str) -> None:
@@ -128,6 +148,47 @@ def append_from_many_tasks(kill: str, url: str, *ids: str) -> None:
     asyncio.run(scenario())
 
 
+def be_killed_importing(kills: str) -> None:
+    """One after the other goes on with the same file where the one before was killed."""
+    for _ in range(int(kills)):
+        begun = FORKING.Event()
+        _kill_soon(FORKING.Process(target=_import_until_killed, args=(begun,)), begun)
+
+
+def _import_until_killed(begun: Event) -> None:
+    known = store.import_state(FILE)
+    begun.set()
+    for line in itertools.count(known[1].lines if known else 0):
+        state = ImportState(offset=10 * (line + 1), lines=line + 1)
+        store.import_batch(FILE, ImportBatch("imported", [{"line": line, "text": "x" * 900}], state), agent="x")
+        say("imported", "-", line + 1)
+
+
+def be_killed_cleaning(kills: str) -> None:
+    """One after the other finishes what the one before was killed at, and cleans up more."""
+    for number in range(int(kills)):
+        begun = FORKING.Event()
+        _kill_soon(FORKING.Process(target=_clean_until_killed, args=(number, begun)), begun)
+
+
+def _clean_until_killed(number: int, begun: Event) -> None:
+    cleanup.resume()
+    begun.set()
+    while True:
+        ids = [store.create("cleaned", [{"writer": number}] * 5).id for _ in range(4)]
+        ids += [store.fork_at(id, 3).id for id in ids]
+        for action in ("trash", "restore", "trash", "purge"):
+            cleanup.act(action, ids)
+            say("cleaned", action, *ids)
+
+
+def _kill_soon(process: BaseProcess, begun: Event) -> None:
+    process.start()
+    begun.wait(timeout=30)  # seconds
+    time.sleep(random.uniform(0.05, 0.3))
+    _kill(process)
+
+
 def run_all(processes: list[BaseProcess]) -> None:
     for process in processes:
         process.start()
@@ -138,5 +199,14 @@ def run_all(processes: list[BaseProcess]) -> None:
 
 
 if __name__ == "__main__":
-    commands = (append_and_update, replace_all, race, be_killed, append_from_many_tasks)
+    commands = (
+        append_and_update,
+        spread,
+        replace_all,
+        race,
+        be_killed,
+        append_from_many_tasks,
+        be_killed_importing,
+        be_killed_cleaning,
+    )
     {f.__name__: f for f in commands}[sys.argv[1]](*sys.argv[2:])

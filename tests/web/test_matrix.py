@@ -115,7 +115,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "settings/roles/": (Ask("/settings/roles/", takes="all"), Ask("/settings/roles/", "post", takes="all")),
     "settings/audit/": (Ask("/settings/audit/", takes="all"),),
     "api/": (Ask("/api/", takes="anybody"),),
-    "healthz": (Ask("/healthz", takes="nothing"),),
+    "healthz": (Ask("/healthz", takes="nothing"), Ask("/healthz?deep=1", takes="all")),
     "sessions/<uuid:id>/title/": (*reads("/sessions/{id}/title/"), writes("/sessions/{id}/title/", title="new")),
     "sessions/<uuid:id>/label/": (writes("/sessions/{id}/label/", pin="1"),),
     "sessions/<uuid:id>/delete/": (writes("/sessions/{id}/delete/"),),

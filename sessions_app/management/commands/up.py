@@ -2,6 +2,8 @@
 
 import os
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,9 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS
 
-from sessions_app import opening, schedule
+from sessions_app import ballast, database_faults, opening, schedule
 from sessions_app.access import codes, people, token_file
-from sessions_app.errors import BackupFailed, DatabaseTooNew
+from sessions_app.errors import BackupFailed, DatabaseFault, DatabaseTooNew, MigrationFailed
 from sessions_site import guard, private_files, running, serving, sqlite
 
 
@@ -33,6 +35,8 @@ class Command(BaseCommand):
         self._keep_private()
         self._prepare_database()
         self._keep_private()  # SQLite has made files of its own by now
+        if opening.is_file(DEFAULT_DB_ALIAS) and not database_faults.refused(DEFAULT_DB_ALIAS):
+            ballast.ensure(str(settings.DATABASES[DEFAULT_DB_ALIAS]["NAME"]))
         token_file.ensure(settings.DATA_DIR)
         listener = self._listen(host, port)
         url = serving.address(host, listener)
@@ -57,7 +61,7 @@ class Command(BaseCommand):
 
         module, _, name = settings.ASGI_APPLICATION.rpartition(".")
         try:
-            with running.announced(settings.DATA_DIR, url):
+            with running.announced(settings.DATA_DIR, url), self._beside_others(url):
                 serving.serve(f"{module}:{name}", listener, when_ready)
         except KeyboardInterrupt:
             self.stdout.write("")  # the shell's prompt goes below the ^C
@@ -94,13 +98,34 @@ class Command(BaseCommand):
     def _prepare_database(self) -> None:
         try:
             changed = opening.migrate(DEFAULT_DB_ALIAS)
-        except (BackupFailed, DatabaseTooNew) as error:
+        except (BackupFailed, DatabaseFault, DatabaseTooNew, MigrationFailed) as error:
             raise CommandError(str(error)) from error
+        if sentence := database_faults.read_only_because(DEFAULT_DB_ALIAS):
+            self.stdout.write(sentence)
         if changed:
             self.stdout.write("Brought the database up to date.")
         warning = sqlite.warning()
         if warning and settings.DATABASES[DEFAULT_DB_ALIAS]["ENGINE"].endswith("sqlite3"):
             self.stderr.write(warning)
+
+    @contextmanager
+    def _beside_others(self, url: str) -> Iterator[None]:
+        """Say where another server is at the same file, or the file on another machine: both work, and few want it."""
+        if not opening.is_file(DEFAULT_DB_ALIAS):
+            yield
+            return
+        name = str(settings.DATABASES[DEFAULT_DB_ALIAS]["NAME"])
+        if kind := running.far_file_system(Path(name).parent):
+            self.stdout.write(
+                f"The database is on another machine ({kind}), where SQLite’s locks may not hold: "
+                "keep it on a disk of this one, or take PostgreSQL."
+            )
+        with running.serving_database(name, url) as other:
+            if other:
+                self.stdout.write(
+                    f"Another Forklore serves this database too: {other}. Nothing is lost; one is enough."
+                )
+            yield
 
     def _listen(self, host: str, port: int | None) -> Any:
         ports = range(serving.FIRST_PORT, serving.FIRST_PORT + serving.PORTS_TRIED) if port is None else [port]

@@ -281,6 +281,8 @@ def _unreadable(one: Entry, part: Part, source: Source, query: str) -> Block:
     what = one.message.get(projection.UNREADABLE)
     what = what if isinstance(what, Mapping) else {}
     words = f"Line {what['line']:,}" if isinstance(what.get("line"), int) else "A line"
+    if what.get("damaged") is True:
+        words = f"Message {one.position:,}"
     why = one_line(str(what.get("why") or "it is no JSON object"))
     text = part.text or str(what.get("text") or what.get("base64") or "")
     body = _plain(text, source, query)

@@ -1,0 +1,105 @@
+"""PostgreSQL that goes away and comes back: nothing acknowledged is lost, nothing is written twice, all heals by itself."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests import postgres
+from tests.builders import user_environment
+from tests.servers import Server
+from tests.test_run import CHECKOUT, UP
+
+pytestmark = pytest.mark.skipif(not postgres.binaries(), reason=postgres.HOW_TO_GET)
+RESTARTS = 40 if os.environ.get("FORKLORE_LONG") == "1" else 2
+SETTINGS = "-c listen_addresses='' -c max_connections=60"  # and so it waits for the disk, as it does by itself
+HEALED = 5  # seconds
+
+# Writers that send a write again, under its key, until it is acknowledged; each tells when it was.
+WRITERS = """
+import asyncio, json, sys, time
+from uuid import UUID
+from sessions_app.async_store import open_store
+async def write(name, store, told):
+    session = None
+    number = 0
+    while not told["stop"]:
+        try:
+            if session is None:
+                session = (await store.create("p", [], once=f"{name} begins")).id
+                told[name] = str(session)
+            else:
+                await store.append(session, [{"number": number}], once=f"{name} {number}")
+                number += 1
+                print(json.dumps([name, number, time.time()]), flush=True)
+        except Exception as error:
+            print(json.dumps([name, "failed", type(error).__name__]), flush=True)
+            await asyncio.sleep(0.05)
+async def main():
+    told = {"stop": False}
+    direct, server, token = sys.argv[1:]
+    async with open_store(direct) as one, open_store(server, token=token) as other:
+        writing = [asyncio.create_task(write(f"{way} {n}", store, told)) for n in range(3) for way, store in (("direct", one), ("http", other))]
+        await asyncio.to_thread(sys.stdin.read)
+        told["stop"] = True
+        await asyncio.gather(*writing)
+        del told["stop"]
+        print(json.dumps({name: [m["number"] for m in (await one.get_messages(UUID(id)))] for name, id in told.items()}), flush=True)
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def cluster():
+    # PostgreSQL's user must reach it, and a socket's path is short.
+    directory = Path(tempfile.mkdtemp(prefix="forklore-pg-"))
+    directory.chmod(0o711)
+    cluster = postgres.Cluster(directory / "own", SETTINGS)
+    cluster.start()
+    with psycopg.connect(cluster.url.replace("/forklore?", "/postgres?"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE forklore")
+    yield cluster
+    cluster.stop()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def test_restarts_under_load_lose_nothing_and_write_nothing_twice(cluster, tmp_path):
+    environment = user_environment(FORKLORE_DATA=str(tmp_path), DATABASE_URL=cluster.url)
+    with Server([*UP, "--port=0"], CHECKOUT, environment) as server:
+        token = (tmp_path / "token").read_text().strip()
+        writers = subprocess.Popen(
+            [sys.executable, "-c", WRITERS, cluster.url, server.url, token],
+            cwd=CHECKOUT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        back = []
+        for _ in range(RESTARTS):
+            time.sleep(1)
+            cluster.restart()
+            back.append(time.time())
+        time.sleep(2)
+        said, _ = writers.communicate("", timeout=60)
+        lines = [json.loads(line) for line in said.splitlines()]
+    held = lines.pop()
+    acknowledged = {}
+    for name, number, *_ in lines:
+        if number != "failed":
+            acknowledged[name] = number
+    assert len(held) == 6
+    for name, numbers in held.items():
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) == acknowledged[name]
+    assert any(line[1] == "failed" for line in lines)
+    for moment in back:
+        for name in held:
+            assert any(moment < line[2] < moment + HEALED for line in lines if line[0] == name and line[1] != "failed")

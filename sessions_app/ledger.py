@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sessions_app import tree
-from sessions_app.databases import execute
+from sessions_app import change_log, tree
+from sessions_app.databases import current, execute
 from sessions_app.models import Session
 from sessions_app.piece_table import key
 from sessions_app.session_rows import snapshot, uuid_of
@@ -105,6 +105,21 @@ def together(ids: Iterable[UUID]) -> Amount:
     with snapshot():
         return _Union(_shown(ids)).all
 
+
+def of_project(project: int) -> Amount:
+    """What the live sessions of a project come to; kept in the process for as long as nothing in it changes."""
+    with snapshot():
+        place, mark = (current(), project), change_log.mark()
+        known = _kept.get(place)
+        changed = change_log.projects_since(known[0]) if known else None
+        if known is None or changed is None or project in changed:
+            live = Session.objects.live().of_projects([project]).order_by()
+            known = (mark, together(live.values_list("pk", flat=True)))
+        _kept[place] = (mark, known[1])
+        return known[1]
+
+
+_kept: dict[tuple[str, int], tuple[change_log.Mark, Amount]] = {}  # by alias of the database and project
 
 # Helpers, in the order in which they are called
 

@@ -43,7 +43,7 @@ def of_project(request: HttpRequest) -> HttpResponse:
         "project": project,
         "told": told,
         "message_total": live.message_total(),
-        "amounts": [("Counted once", ledger.together(live.order_by().values_list("pk", flat=True)))],
+        "amounts": [("Counted once", ledger.of_project(project.pk))],
         "place": "projects",
     }
     return render(request, "ledger/project.html", context)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sessions_app import databases, ledger, piece_table, store_check, store_repair
+from sessions_app import cleanup, databases, ledger, piece_table, store_check, store_repair
 from sessions_app.actors import acting, the_owner
 from sessions_app.ledger import Account, Amount
 from sessions_app.models import Project, Session, TokenTotal
@@ -88,6 +88,30 @@ class AFamily:
 
         assert ledger.family(a.id).messages == 11
         assert ledger.accounts([c.id])[c.id] == Account(*_split(ledger.accounts([c.id])[c.id], 5, 1))
+
+    def test_of_a_project_is_told_anew_after_whatever_changes_it(self, the_store, monkeypatch):
+        a = the_store.create("demo", messages_of(10))
+        project = Project.objects.get(name="demo").pk
+        fork = the_store.fork_at(a.id, 5)
+        far = the_store.fork_at(a.id, 5, "elsewhere")
+        steps = [
+            (lambda: None, 10),
+            (lambda: the_store.append(fork.id, messages_of(3, "b")), 13),
+            (lambda: the_store.delete(a.id), 8),
+            (lambda: the_store.append(far.id, messages_of(7, "c")), 8),
+            (lambda: cleanup.act("move", [far.id], "demo"), 15),
+            (lambda: the_store.purge(a.id), 15),
+            (lambda: cleanup.act("move", [fork.id], "elsewhere"), 12),
+        ]
+        for step, count in steps:
+            step()
+            assert ledger.of_project(project).messages == count
+
+        storage.settled()
+        ledger.of_project(project)
+        monkeypatch.setattr(ledger, "together", None)
+        the_store.append(fork.id, [a_message("in another project")])
+        assert ledger.of_project(project).messages == 12  # it was not counted again
 
     def test_shows_nobody_what_they_may_not_see(self, the_store):
         a = a_session(the_store, "one", "two", project="hidden")

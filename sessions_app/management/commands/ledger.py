@@ -33,8 +33,7 @@ class Command(BaseCommand):
         found = Project.objects.visible().filter(name=name).first()
         if found is None:
             raise CommandError(f"There is no project “{name}”.")
-        live = Session.objects.visible().live().of_projects([found.pk])
-        return [("project", ledger.together(live.values_list("pk", flat=True)))]
+        return [("project", ledger.of_project(found.pk))]
 
     def _of_session(self, id: str) -> list[tuple[str, Amount]]:
         found = list(Session.objects.visible().with_id_prefix(id).values_list("pk", flat=True)[:2])

@@ -106,7 +106,7 @@ def empty_trash(older_than: timedelta) -> list[Entry]:
 
 
 def forget_journal(older_than: timedelta) -> None:
-    """Drop what was done longer ago from the journal; it cannot be taken back any more. Raises NotAllowed."""
+    """Take what was done longer ago out of the journal; it cannot be taken back any more. Raises NotAllowed."""
     gate.check_over_all(CLEANING)
     with writing():
         journal.forget_before(store.now() - older_than)

@@ -8,7 +8,7 @@ from django.db import connections
 from sessions_app import cleanup, databases, ledger, parents, store
 from sessions_app.access.models import AuditEntry
 from sessions_app.actors import Actor, acting
-from sessions_app.errors import InvalidLineage, JournalEntryNotFound, NotAllowed, SessionNotFound
+from sessions_app.errors import AlreadyChanged, InvalidLineage, JournalEntryNotFound, NotAllowed, SessionNotFound
 from sessions_app.models import Session
 from sessions_app.records import ImportBatch, ImportState, Origin, ParentLink
 from tests.builders import a_message, a_session, texts
@@ -70,7 +70,8 @@ class PuttingASessionUnderAnother:
         fork, third = the_store.fork_at(two[1].id, 3), a_session(the_store, "one")
         first = parents.attach(fork.id, two[0].id)
         parents.attach(fork.id, third.id)
-        cleanup.undo(first)
+        with pytest.raises(AlreadyChanged):
+            cleanup.undo(first)
         assert place(fork.id)[0] == third.id
 
         last = parents.attach(fork.id, two[0].id)

@@ -1,13 +1,17 @@
 """Nothing connects outward: the server is run with every connection of its process written down."""
 
+import re
 import socket
 import sys
 import time
 import urllib.request
+from html import unescape
 from pathlib import Path
 
+import httpx
 import pytest
 
+from tests import openid_provider
 from tests.builders import user_environment
 from tests.servers import Server
 from tests.test_run import CHECKOUT
@@ -108,3 +112,36 @@ def opened(url: str, token: str, path: str, body: bytes | None = None):
         return urllib.request.urlopen(request, timeout=20)
     except urllib.error.HTTPError as error:
         return error
+
+
+class ATeamWithAnIssuer:
+    def test_connects_to_the_issuer_alone_and_only_when_somebody_signs_in(self, environment, told):
+        with openid_provider.running() as provider:
+            chosen = environment | {
+                "FORKLORE_MODE": "team",
+                "FORKLORE_HOSTS": "forklore.example.org",
+                "FORKLORE_OIDC_ISSUER": provider.url,
+                "FORKLORE_OIDC_CLIENT": openid_provider.CLIENT,
+                "FORKLORE_OIDC_SECRET": openid_provider.SECRET,
+                "FORKLORE_OIDC_ADMIT": "everybody",
+            }
+            with Server(recorded(told, "manage.py", "up", "--port=0", "--no-browser"), CHECKOUT, chosen) as server:
+                assert httpx.get(f"{server.url}/enter/").status_code == 200
+                before = lines(told)
+                status = sign_in(server.url)
+            port = str(provider.server.server_address[1])
+
+        assert status == 303
+        assert before == []
+        assert {line for line in lines(told) if port not in line and not line.endswith(" 127.0.0.1")} == set()
+        assert f"socket.connect ('127.0.0.1', {port})" in lines(told)
+
+
+def sign_in(url: str) -> int:
+    """The status of coming back from the issuer; a client keeps no Secure cookie of http, as a browser does here."""
+    page = httpx.post(f"{url}/enter/openid/", data={"next": "/"}, headers={"Origin": url})
+    (there,) = re.findall(r'href="(http[^"]+authorize[^"]+)"', page.text)
+    form = openid_provider.fields(unescape(there).partition("?")[2])
+    back = httpx.post(unescape(there).partition("?")[0], data=form).headers["Location"]
+    cookie = page.headers["Set-Cookie"].partition(";")[0]
+    return httpx.get(back, headers={"Cookie": cookie}).status_code

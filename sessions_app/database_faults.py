@@ -30,7 +30,8 @@ from sessions_app.errors import (
 _CORRUPT_INDEX = 267  # of a virtual table, which here is the search index
 _POSTGRESQL_FULL = "53100"
 _NO_SUCH = "no such table", "no such column"  # which were there when it was brought up to date
-_UNREADABLE = "Could not decode to UTF-8", "row_cast_map"  # of the driver itself, which gives them no code
+# Of the driver itself, which gives them no code; and where the file holds another description of its tables than ours.
+_UNREADABLE = "Could not decode to UTF-8", "row_cast_map", "has no column named"
 
 # What a database raises that cannot be asked just now, for whoever goes on without it.
 UNAVAILABLE: Final = (DatabaseFault, Error, sqlite3.Error)

@@ -42,9 +42,10 @@ _UP = """WITH RECURSIVE up(id, parent) AS (
 _DOWN = """WITH RECURSIVE under(id) AS (
     SELECT id FROM forklore_session WHERE id = %s
     UNION SELECT child.id FROM forklore_session child JOIN under ON child.parent_id = under.id
+    AND COALESCE(child.relation, '') <> 'revision'
 ) SELECT {} FROM under JOIN forklore_session session ON session.id = under.id
 ORDER BY session.created_at, session.id"""
-_OF_PROJECT = """SELECT {} FROM forklore_session session WHERE session.project_id = %s
+_OF_PROJECT = """SELECT {} FROM forklore_session session WHERE session.project_id = %s AND COALESCE(session.relation, '') <> 'revision'
 ORDER BY session.created_at DESC, session.id LIMIT %s"""
 _RANGES = """SELECT piece.session_id, piece.strand_id, piece.start, COALESCE(piece.stop, session.message_count)
 FROM forklore_piece piece JOIN forklore_session session ON session.id = piece.session_id WHERE piece.session_id IN ({})"""
@@ -226,7 +227,9 @@ def _refreshed(place: tuple[str, UUID | int]) -> _Kept | None:
     if kept is None:
         return None
     mark = change_log.mark()
-    changed = change_log.sessions_since(kept.mark, CHANGES) if mark != kept.mark else {}
+    # On PostgreSQL something may have happened behind what has happened for sure.
+    is_current = mark == kept.mark and connection().vendor == "sqlite"
+    changed = {} if is_current else change_log.sessions_since(kept.mark, CHANGES)
     fresh = None if changed is None else _with_changes(kept, mark, changed, place[1])
     if fresh is None:
         with _lock:
@@ -307,6 +310,7 @@ def _nodes_of_project(project: int) -> dict[UUID, Node]:
 
 def _some_nodes(ids: Collection[UUID]) -> dict[UUID, Node]:
     statement = f"SELECT {_columns()} FROM forklore_session session WHERE session.id IN ({{}})"  # noqa: S608
+    statement += " AND COALESCE(session.relation, '') <> 'revision'"
     return {id: node for part in _parts(ids) for id, node in _nodes(statement.format(part[0]), part[1]).items()}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.db import DatabaseError, connections
+from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -69,7 +70,7 @@ def _bring_up_to_date(alias: str, verbosity: int) -> bool:
                 backups.before_migration(alias)
             try:
                 call_command("migrate", database=alias, verbosity=verbosity, interactive=False)
-            except DatabaseError as error:
+            except (DatabaseError, InconsistentMigrationHistory) as error:
                 raise database_faults.fault(error, alias) or MigrationFailed(
                     f"The database could not be brought up to date ({error}). What it held it holds; "
                     "look at it by check_store, or bring back a backup."

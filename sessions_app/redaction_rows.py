@@ -167,7 +167,7 @@ def _rewrite_message(
 
 def _save(row: SessionRow, tail: Renewed | None, retitle: Callable[[str], str]) -> bool:
     """Whether anything of a session is another by now. Its times stay."""
-    title = _title(row) if tail and row.title_source == "derived" else retitle(row.title)
+    title = _title(row, tail.digest) if tail and row.title_source == "derived" else retitle(row.title)
     if not tail and title == row.title:
         return False
     values: dict[str, Any] = {"title": title}
@@ -186,7 +186,9 @@ def _save(row: SessionRow, tail: Renewed | None, retitle: Callable[[str], str]) 
     return True
 
 
-def _title(row: SessionRow) -> str:
+def _title(row: SessionRow, digest: bytes) -> str:
+    """Derived from the first prompt as it is now; `digest` is that of all messages."""
+    row.tail.digest = digest
     first = row.tail.first_prompt
     if first is None:
         return UNTITLED

@@ -139,7 +139,9 @@ def _under(key: Any, value: Any, further: tuple[str, ...]) -> Any:
 
 def _is_named(key: str, value: str) -> bool:
     """Whether a member of a JSON object is one such as "api_key": "…"."""
-    return len(value) <= LONGEST and bool(_NAME.fullmatch(key)) and is_likely(value)
+    if len(value) > LONGEST or _SURROGATES.search(key):
+        return False
+    return bool(_NAME.fullmatch(key)) and is_likely(_SURROGATES.sub("\ufffd", value))
 
 
 # What looks like a secret

@@ -61,6 +61,8 @@ def add_copied(strand: int, of: int, start: int, stop: int) -> None:
         " WHERE strand_id = %s AND position >= %s AND position < %s ORDER BY position",
         [of, start, stop],
     ).fetchall()
+    if found := execute(_LAST, [of, start]).fetchone():  # what the other strand counts before
+        before -= found[0]
     _insert([[strand, at, before + total, of_response, response] for at, total, of_response, response in rows])
 
 

@@ -21,7 +21,10 @@ def a_file(tmp_path, django_test_environment, django_db_blocker):
         if not prepared:
             with sqlite3.connect(path) as old:  # as a Forklore before this one had made it
                 old.execute("PRAGMA journal_mode = WAL")
-                old.execute("CREATE TABLE something (id INTEGER)")
+                old.execute(
+                    "CREATE TABLE django_migrations (id integer NOT NULL PRIMARY KEY AUTOINCREMENT,"
+                    " app varchar(255) NOT NULL, name varchar(255) NOT NULL, applied datetime NOT NULL)"
+                )
             old.close()
         alias = opening.add(database_from_url(f"sqlite:///{path}"))
         made.append(alias)

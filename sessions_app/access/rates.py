@@ -32,7 +32,7 @@ class Allowance:
         with self._lock:
             now = time.monotonic()
             left, since = self._left.get(key, (float(a_minute), now))
-            left = min(float(a_minute), left + (now - since) * a_minute / 60)
+            left = min(float(a_minute), left + max(now - since, 0.0) * a_minute / 60)
             wanted = min(count, a_minute)
             if left < wanted:
                 return (wanted - left) * 60 / a_minute

@@ -69,7 +69,7 @@ def _event(payload: Message, time: Any) -> Projection:
         return projected([Part("thinking", text_of(payload.get("text")))], "assistant", "", time)
     if name == "token_count":
         return _token_count(dict_of(payload.get("info")), time)
-    if name in _SETTING_EVENTS:
+    if isinstance(name, str) and name in _SETTING_EVENTS:
         return projected(_notice_text(payload.get("thread_name")), "", words_of(name), time, meta=True)
     for key in _TEXT_KEYS:
         if parts := _notice_text(payload.get(key)):

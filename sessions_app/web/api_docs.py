@@ -17,6 +17,7 @@ GROUPS = {
     "Search": ("/search", "/tidy"),
     "Changes": ("/changes",),
     "Files": ("/export", "/import"),
+    "Clean-up": ("/cleanup",),
     "Names that SDKs give": ("/named",),
 }
 

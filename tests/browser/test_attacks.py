@@ -208,7 +208,7 @@ class AReboundName:
     def test_reaches_no_address_that_there_is(self, site, attacker):
         """Each of the matrix, as the page that was rebound asks for it, with what its browser lets it send."""
         origin = f"http://evil.test:{site.url.rpartition(':')[2]}"
-        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), project="ours", word="apple")
+        about = SimpleNamespace(live=uuid4(), trashed=uuid4(), twin=uuid4(), third=uuid4(), fourth=uuid4(), project="ours", word="apple")  # fmt: skip
         asked = sorted({(ask.method.upper(), put(ask, about)) for ask in ASKS})
         attacker.goto(f"{origin}/enter/")
         statuses = attacker.evaluate(

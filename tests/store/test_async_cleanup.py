@@ -11,7 +11,7 @@ from sessions_app.errors import InvalidPolicy
 from tests.builders import a_message
 
 
-def test_clean_up_is_awaited(tmp_path):
+def test_clean_up_is_awaited(tmp_path, django_db_blocker):
     async def story():
         async with open_store(f"sqlite:///{tmp_path}/agent.db") as store:
             clean_up = AsyncCleanup(store)
@@ -28,7 +28,8 @@ def test_clean_up_is_awaited(tmp_path):
                 await clean_up.policy("none")
             assert [entry.action for entry in await clean_up.entries()] == ["trash", "fork"]
 
-    asyncio.run(story())
+    with django_db_blocker.unblock():  # a database of its own
+        asyncio.run(story())
 
 
 def test_it_is_for_a_database():

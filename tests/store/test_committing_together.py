@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import connections
 from django.db.backends.signals import connection_created
 
 from sessions_app import databases, store
 from sessions_app.async_store import open_store
-from sessions_app.errors import SessionNotFound, VersionConflict
+from sessions_app.errors import DiskFull, SessionNotFound, VersionConflict
 from sessions_app.records import Origin
 from tests.builders import a_message, a_session, database_url, environment, texts
 
@@ -127,7 +127,7 @@ class Appends:
             results = asyncio.run(scenario())
         finally:
             connection_created.disconnect(leave_little_room)
-        assert isinstance(results.pop(20), OperationalError)
+        assert isinstance(results.pop(20), DiskFull)
         assert results == [None] * (MANY - 1)
         assert texts(the_store.get(session.id)) == [str(n) for n in range(MANY) if n != 20]
         storage.check()

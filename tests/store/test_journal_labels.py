@@ -6,7 +6,7 @@ import pytest
 
 from sessions_app import actors, cleanup, store_check
 from sessions_app.actors import Actor
-from sessions_app.errors import InvalidProject, InvalidTag, NotAllowed
+from sessions_app.errors import AlreadyChanged, InvalidProject, InvalidTag, NotAllowed
 from sessions_app.figures import by_project
 from sessions_app.models import Project, Session, Tag
 from tests.builders import a_session
@@ -75,8 +75,9 @@ class Labels:
         tagged, moved = cleanup.act("tag", [plain], "x"), cleanup.act("move", [plain], "b")
         the_store.untag(plain, "x")
         cleanup.act("move", [plain], "c")
-        cleanup.undo(tagged.number)
-        cleanup.undo(moved.number)
+        for entry in (tagged, moved):
+            with pytest.raises(AlreadyChanged):
+                cleanup.undo(entry.number)
         assert the_store.get(plain).project == "c"
 
     def test_are_followed_in_the_project_that_is_left_and_in_the_other(self, the_store, sessions):
@@ -86,11 +87,12 @@ class Labels:
         assert told == [("demo", "moved"), ("b", "moved")]
 
     def test_are_refused_where_they_mean_nothing(self, the_store, sessions):
+        before = cleanup.entries()
         with pytest.raises(InvalidTag):
             cleanup.act("tag", sessions, "two words")
         with pytest.raises(InvalidProject):
             cleanup.act("move", sessions, "")
-        assert cleanup.entries() == []
+        assert cleanup.entries() == before
 
 
 class Moving:

@@ -116,11 +116,12 @@ class TheComparison:
         assert "Keep this one</button>" not in shown.content.decode()
         assert page(visitor, left, right).count("Keep this one</button>") == 2
 
-    def test_is_linked_from_the_lineage_and_the_reader(self, the_store, visitor):
+    def test_is_reached_from_the_lineage_and_the_reader(self, the_store, visitor):
         root, left, _ = two_forks(the_store)
-        link = f'href="/compare/{root.id}/{left.id}/"'
-        assert link in visitor.get(f"/sessions/{root.id}/lineage/").content.decode()
-        assert link in visitor.get(f"/sessions/{root.id}/").content.decode()
+        assert f'href="/compare/{root.id}/{left.id}/"' in visitor.get(f"/sessions/{root.id}/").content.decode()
+        shown = reading.page(visitor.get(f"/sessions/{root.id}/lineage/"))
+        assert {str(root.id), str(left.id)} <= {box["value"] for box in shown.all("input", form="choice")}
+        assert shown.one("form", id="choice")["action"] == "/compare/"
 
 
 def test_the_common_prefix_is_that_of_the_messages(the_store):

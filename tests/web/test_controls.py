@@ -52,7 +52,7 @@ def controls(visitor: Visitor, addresses: list[str]) -> set[str]:
     return found
 
 
-WRITING = {"title", "delete", "restore", "fork", "label"}
+WRITING = {"title", "delete", "restore", "fork", "forks", "label"}
 MORE = {Role.VIEWER: set(), Role.WRITER: WRITING, Role.MAINTAINER: {*WRITING, "purge"}}
 
 
@@ -70,7 +70,9 @@ class Somebody:
                 if address.split("/")[3] in ("restore", "purge"):
                     the_store.delete(id)
                 assert (
-                    visitor.post(address.replace("…", str(id)), {"position": "1", "pin": "1", "title": "x"}).status_code
+                    visitor.post(
+                        address.replace("…", str(id)), {"position": "1", "pin": "1", "title": "x", "count": "1"}
+                    ).status_code
                     < 400
                 )
 

@@ -17,12 +17,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from sessions_app import cleanup, gate, store
 from sessions_app.actors import Role
-from sessions_app.errors import JournalEntryNotFound
 from sessions_app.models import Message, Session
 from sessions_app.projection import Kind, Projection, project
 from sessions_app.web.compare_figures import READ, Figures, figures_of, lowest
 from sessions_app.web.compare_words import Run, differing
 from sessions_app.web.errors import missing_is_404
+from sessions_app.web.journal import take_back_named
 from sessions_app.web.rendering import ansi
 from sessions_app.web.rendering.cards import line_of
 from sessions_app.web.rendering.text import visible
@@ -130,7 +130,7 @@ def keep(request: HttpRequest, id: UUID, other: UUID, third: UUID | None = None,
         gate.check_role_in(each.project_id, each.project.name, Role.WRITER)
     named = f"“{sessions[1].title}”" if len(ids) == 2 else f"{len(ids) - 1} sessions"
     if request.POST.get("undo") == "1":
-        _bring_back(request)
+        take_back_named(request)
         messages.success(request, f"Brought back {named}")
     else:
         entry = cleanup.act("archive", ids[1:])
@@ -250,16 +250,6 @@ def _offered(sessions: Sequence[Session]) -> list[tuple[str, str]]:
 
 def _may_write(session: Session) -> bool:
     return gate.role_in(session.project_id) >= Role.WRITER
-
-
-def _bring_back(request: HttpRequest) -> None:
-    entry = request.GET.get("entry", "")
-    if not (entry.isascii() and entry.isdigit() and len(entry) < 19):
-        raise BadRequest("An undo names what it takes back.")
-    try:
-        cleanup.undo(int(entry))
-    except JournalEntryNotFound as error:
-        raise Http404(str(error)) from None
 
 
 def _turn(sides: Sequence[Side], number: int, before: int) -> Turn:

@@ -12,11 +12,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from sessions_app import cleanup, hygiene, store
-from sessions_app.errors import JournalEntryNotFound
 from sessions_app.models import Project, Session
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.web.context import address
 from sessions_app.web.formats import deed_text
+from sessions_app.web.journal import take_back_named
 
 LISTED = 100  # of a kind at once
 WORDS = {  # heading, what it means, and what the other session is
@@ -83,13 +83,7 @@ def _act(request: HttpRequest) -> HttpResponse:
 
 
 def _bring_back(request: HttpRequest) -> HttpResponse:
-    entry = request.GET.get("entry", "")
-    if not (entry.isascii() and entry.isdigit() and len(entry) < 19):
-        raise BadRequest("An undo names what it takes back.")
-    try:
-        cleanup.undo(int(entry))
-    except JournalEntryNotFound as error:
-        raise Http404(str(error)) from None
+    take_back_named(request)
     messages.success(request, "They are back where they were")
     return redirect(address(request, entry=None))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -45,6 +45,17 @@ def undo(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("back", "")
     ours = back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None)
     return redirect(back if ours else reverse("web:journal"))
+
+
+def take_back_named(request: HttpRequest) -> None:
+    """Undo what ?entry= names, for pages whose toast asks for it. Raises BadRequest and Http404."""
+    entry = request.GET.get("entry", "")
+    if not (entry.isascii() and entry.isdigit() and len(entry) < 19):
+        raise BadRequest("An undo names what it takes back.")
+    try:
+        cleanup.undo(int(entry))
+    except JournalEntryNotFound as error:
+        raise Http404(str(error)) from None
 
 
 def told(entries: list[Entry]) -> list[tuple[Entry, str]]:

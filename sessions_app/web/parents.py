@@ -6,16 +6,16 @@ import re
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from sessions_app import cleanup, parents
-from sessions_app.errors import InvalidLineage, JournalEntryNotFound
+from sessions_app import parents
+from sessions_app.errors import InvalidLineage
 from sessions_app.models import Relation, Session
 from sessions_app.web.errors import missing_is_404
+from sessions_app.web.journal import take_back_named
 from sessions_app.web.settings_context import check_admin
 
 ID = re.compile(r"[0-9a-fA-F-]{8,36}")
@@ -53,13 +53,7 @@ def _page(request: HttpRequest, session: Session, error: str = "") -> HttpRespon
 
 
 def _bring_back(request: HttpRequest, id: UUID) -> HttpResponse:
-    entry = request.GET.get("entry", "")
-    if not (entry.isascii() and entry.isdigit() and len(entry) < 19):
-        raise BadRequest("An undo names what it takes back.")
-    try:
-        cleanup.undo(int(entry))
-    except JournalEntryNotFound as error:
-        raise Http404(str(error)) from None
+    take_back_named(request)
     messages.success(request, "The session is where it was")
     return redirect("web:lineage", id)
 

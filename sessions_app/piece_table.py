@@ -31,8 +31,8 @@ JOINED_MOST = 64 * 1024 * 1024  # bytes of a session that is read as one text; S
 # by itself, take longer, and on SQLite give the interpreter's lock away as often. The message before the window is there
 # for its digest, by which that of the next is proved. One row, whose count is None without a session.
 _JOINED = (
-    "SELECT MAX(count), MAX(size), {join}, COUNT(*) FILTER (WHERE SUBSTR(body, 1, 1) <> '{{') FROM ("
-    "SELECT session.message_count AS count, session.tail_digest AS tail, session.size_bytes AS size, message.digest AS digest,"
+    "SELECT MAX(count), MAX(size), MIN(position), MAX(position), {join}, COUNT(*) FILTER (WHERE SUBSTR(body, 1, 1) <> '{{') FROM ("
+    "SELECT session.message_count AS count, session.tail_digest AS tail, session.size_bytes AS size, message.position AS position, message.digest AS digest,"
     " CASE WHEN session.size_bytes <= %s AND message.position >= %s THEN message.body END AS body"
     " FROM forklore_session session LEFT JOIN forklore_piece piece ON piece.session_id = session.id"
     " LEFT JOIN forklore_message message ON message.strand_id = piece.strand_id"
@@ -131,10 +131,14 @@ def read_bodies(of: Sequence[Piece], start: int, stop: int, end: bytes | None = 
     `end` is the digest that they must end with, where that is known. Raises DamagedMessage.
     """
     digest: bytes | None = None
+    reached = start
     for piece in of:
         first, last = max(start, piece.start), min(stop, piece.stop)
         if first >= last:
             continue
+        if first != reached:  # a piece before it is gone
+            raise DamagedMessage(reached)
+        reached = last
         reaches_back = digest is None and first > piece.start
         rows = execute(
             _RUN.format(_body("body")), [first, piece.strand, first - 1 if reaches_back else first, last]
@@ -145,7 +149,7 @@ def read_bodies(of: Sequence[Piece], start: int, stop: int, end: bytes | None = 
             digest = _octets(rows.pop(0)[1]) if rows and rows[0][0] == first - 1 else None
         found, digest = _proved(rows, first, last, digest)
         yield from found
-    if end is not None and stop and end != digest:
+    if end is not None and stop and (end != digest or reached != stop):
         raise DamagedMessage(stop)
 
 
@@ -204,8 +208,10 @@ def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
 def _joined(sight: str, start: int, bounds: list[Any]) -> list[Message] | None:
     """The messages of a window by one text, where they are proved by it; None for whatever wants a closer look."""
     statement = _JOINED.format(join=_JOIN[connection().vendor], sight=sight)
-    count, size, tail, text, digests, others = execute(statement, [JOINED_MOST, *bounds]).fetchone()
+    count, size, first, at_end, tail, text, digests, others = execute(statement, [JOINED_MOST, *bounds]).fetchone()
     if not isinstance(count, int) or not isinstance(size, int) or size > JOINED_MOST or others or not text:
+        return None
+    if first != max(start - 1, 0) or at_end != min(bounds[2], count) - 1:
         return None
     parts = _octets(text).split(bodies.BETWEEN)
     last = min(bounds[2], count)

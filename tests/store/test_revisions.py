@@ -8,6 +8,7 @@ from sessions_app import cleanup, cleanup_rows, store_check
 from sessions_app.errors import AlreadyChanged
 from sessions_app.models import Message, Session
 from tests.builders import a_message, a_session, texts
+from tests.store import storage
 from tests.store.test_cleanup import stored_bytes
 
 pytestmark = pytest.mark.parametrize("door", ["sync"])
@@ -84,6 +85,7 @@ class Rewrites:
         session = a_session(the_store, "one", "two")
         since = the_store.newest_change()
         the_store.truncate(session.id, 1)
+        storage.settled()
         assert [(change.session, change.kind) for change in the_store.changes(since)] == [(session.id, "messages")]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sessions_app import actors, gate, journal, journal_parents, ledger, session_rows, store
+from sessions_app import gate, journal, journal_parents, ledger, session_rows, store
 from sessions_app.access import audit
 from sessions_app.actors import Role
 from sessions_app.errors import InvalidLineage
@@ -29,9 +29,8 @@ def attach(id: UUID, parent: UUID | None, relation: Relation = "fork") -> int:
         session_rows.one_lineage_change_at_a_time()
         row = session_rows.locked(id, where="either")
         before, after = journal_parents.place_of(row), _place(row, parent, relation)
-        actor = actors.current()
         value = journal_parents.value_of(after, before)
-        entry = journal.begin(journal_parents.ACTION, store.now(), actor.name if actor else "", value=value)
+        entry = journal.begin(journal_parents.ACTION, store.now(), value=value)
         journal_parents.items_done(entry, id)
         journal.count(entry, 1)
         journal.set_state(entry, JournalEntry.State.DONE)

@@ -53,7 +53,7 @@ class PuttingASessionUnderAnother:
         assert [(each.session, each.kind) for each in the_store.changes(before)] == [(two[1].id, "moved")]
         assert AuditEntry.objects.latest("pk").verb == "put under another parent"
         entry = cleanup.entries()[0]
-        assert (entry.action, entry.actor, entry.done, entry.state) == ("attach", "root", 1, "done")
+        assert (entry.action, entry.actor, entry.policy, entry.done, entry.state) == ("attach", "root", "", 1, "done")
 
     def test_is_taken_back(self, the_store, two):
         fork = the_store.fork_at(two[1].id, 3)

@@ -75,6 +75,15 @@ def note(action: str, session: UUID, moment: datetime, value: str = "", before: 
     execute(statement, [entry, key(session), DONE, before])
 
 
+def note_more(session: UUID, others: Sequence[UUID]) -> None:
+    """Let what the transaction noted last of a session have been done to others with it."""
+    statement = "SELECT MAX(entry_id) FROM forklore_journalitem WHERE session_id = %s"
+    ((entry,),) = execute(statement, [key(session)]).fetchall()
+    plan(entry, others)
+    mark(entry, others, DONE)
+    count(entry, len(others))
+
+
 def text(value: datetime | str | int | None) -> str:
     """What a column held, as an item keeps it."""
     if value is None:

@@ -29,7 +29,7 @@ def check_project(id: int, name: str, new_sessions: int = 0) -> None:
     size, sessions = _held(id)
     if most_bytes and size >= most_bytes:
         raise QuotaExceeded(f"The project “{name}” holds {size:,} bytes, which is all that it may: {most_bytes:,}.")
-    if new_sessions and most_sessions and sessions >= most_sessions:
+    if new_sessions and most_sessions and sessions + new_sessions > most_sessions:
         raise QuotaExceeded(f"The project “{name}” holds {sessions:,} sessions, which is all that it may.")
 
 

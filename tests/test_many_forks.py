@@ -2,9 +2,9 @@
 
 import pytest
 
-from sessions_app import forking, lineages
+from sessions_app import cleanup, forking, lineages, quotas
 from sessions_app.actors import Actor, acting
-from sessions_app.errors import InvalidLineage, NotAllowed, SessionNotFound
+from sessions_app.errors import InvalidLineage, NotAllowed, QuotaExceeded, SessionNotFound
 from sessions_app.models import Piece, Project, SearchTitle, Session
 from tests.builders import a_message, a_session, texts
 
@@ -43,6 +43,24 @@ class ForkingOften:
         ids = forking.fork_often(parent.id, 1, 30)
         assert {change.session for change in the_store.changes(before)} == {*ids}
         assert {*lineages.of(parent.id).tree.order} == {parent.id, *ids}
+
+    def test_is_one_entry_of_the_journal_which_takes_all_of_them_back(self, the_store):
+        parent = a_session(the_store, "one", "two")
+        ids = forking.fork_often(parent.id, 1, 30)
+        the_store.append(ids[3], [a_message("went on")])
+        assert [(entry.action, entry.done) for entry in cleanup.entries()] == [("fork", 30)]
+        cleanup.undo()
+        assert set(Session.objects.live().values_list("pk", flat=True)) == {parent.id, ids[3]}
+
+    def test_makes_no_more_than_a_project_may_hold(self, the_store, settings):
+        parent = a_session(the_store, "one", "two")
+        settings.FORKLORE_PROJECT_SESSIONS = 5
+        quotas.forget()
+        with pytest.raises(QuotaExceeded):
+            forking.fork_often(parent.id, 1, 5)
+        assert Session.objects.count() == 1
+        assert len(forking.fork_often(parent.id, 1, 4)) == 4
+        quotas.forget()
 
     def test_finds_all_of_them_by_their_title(self, the_store):
         parent = a_session(the_store, "a quince", "two")

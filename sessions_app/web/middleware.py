@@ -18,7 +18,7 @@ from django.views.defaults import permission_denied
 from sessions_app.access import finding, rates
 from sessions_app.actors import NOBODY, acting
 from sessions_app.database_faults import UNAVAILABLE
-from sessions_app.errors import NotAllowed
+from sessions_app.errors import NotAllowed, QuotaExceeded
 from sessions_app.web import enter, faults
 
 READING = ("GET", "HEAD", "OPTIONS")
@@ -44,7 +44,11 @@ class FindActor(MiddlewareMixin):
 
     def process_exception(self, request: Any, error: Exception) -> HttpResponseBase | None:
         """What somebody may see and yet not do is refused in the store's own sentence, and so is what nobody can do."""
-        return permission_denied(request, error) if isinstance(error, NotAllowed) else faults.answer(request, error)
+        if isinstance(error, NotAllowed):
+            return permission_denied(request, error)
+        if isinstance(error, QuotaExceeded):
+            return enter.sentence(request, 413, str(error))
+        return faults.answer(request, error)
 
     def process_request(self, request: Any) -> HttpResponse | None:
         try:

@@ -93,6 +93,14 @@ class OverHttp:
         assert answer.json()["error"] == "QuotaExceeded"
         assert "“p” holds" in answer.json()["detail"]
 
+    @override_settings(FORKLORE_PROJECT_SESSIONS=1)
+    def test_a_full_project_is_told_on_pages_too(self, the_store):
+        session, visitor = a_session(the_store, "one", project="p"), a_token("anna")
+        quotas.forget()
+        for address, count in ((f"/sessions/{session.id}/fork/", {}), (f"/sessions/{session.id}/forks/", {"count": 2})):
+            answer = visitor.post(address, {"position": 1, **count})
+            assert (answer.status_code, "all that it may" in answer.content.decode()) == (413, True)
+
     @override_settings(FORKLORE_REQUESTS=5)
     def test_who_asks_too_often_is_told_when_to_go_on_and_others_are_not_kept(self, the_store):
         anna, ben = a_token("anna"), a_token("ben")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import threading
+from collections import OrderedDict
 from typing import Any
 
 from django import template
@@ -22,6 +23,9 @@ REMEMBERED = 2000  # rows, of about 3 KB
 # What is another one in each answer, and put in at the end. No text of a person can be one of these: they are escaped.
 TOKEN, AGE = "<token>", "<age>"
 
+_drawn: OrderedDict[tuple[Any, ...], str] = OrderedDict()
+_lock = threading.Lock()
+
 
 class Written:
     """Stands in for context.Allowed in a row: what may be written is one of the row's facts."""
@@ -33,22 +37,32 @@ class Written:
 @register.simple_tag(takes_context=True)
 def session_row(context: Context, session: Session) -> SafeString:
     """A session's row; its forks are counted, and its project, parent and tags read."""
-    row = _row(_facts(context, session), get_script_prefix(), _Unhashed(session))
+    may_write = session.project_id in context["allowed"].write
+    facts = (get_script_prefix(), may_write, *_facts(session))
+    with _lock:
+        row = _drawn.get(facts)
+        if row is not None:
+            _drawn.move_to_end(facts)
+    if row is None:
+        row = _draw(session, may_write)
+        with _lock:
+            _drawn[facts] = row
+            if len(_drawn) > REMEMBERED:
+                _drawn.popitem(last=False)
     return SafeString(row.replace(AGE, ago(session.updated_at)).replace(TOKEN, str(context.get("csrf_token", ""))))
 
 
-def _facts(context: Context, session: Session) -> tuple[Any, ...]:
+def _facts(session: Session) -> tuple[Any, ...]:
     """All that a row shows but its age: two sessions with equal facts have equal rows."""
     parent = session.parent
-    related = parent and (session.relation, session.fork_point, session.relation_inferred, parent.pk, parent.trashed_at)
     return (
         session.pk,
         session.title,
-        session.project_id in context["allowed"].write,
         formats.status(session.updated_at, timezone.now()),
         session.pinned_at is None,
         session.archived_at is None,
-        related or (session.relation, session.fork_point, session.relation_inferred),
+        (session.relation, session.fork_point, session.relation_inferred),
+        (parent.pk, parent.trashed_at is None) if parent else None,
         session.fork_count,
         tuple(session.tag_names),
         session.project_id,
@@ -60,21 +74,7 @@ def _facts(context: Context, session: Session) -> tuple[Any, ...]:
     )
 
 
-class _Unhashed:
-    """Carries a session past the memory, which knows rows by their facts alone."""
-
-    def __init__(self, session: Session):
-        self.session = session
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _row(facts: tuple[Any, ...], prefix: str, of: _Unhashed) -> str:
-    allowed = Written(of.session.project_id if facts[2] else None)
-    drawn = {"session": of.session, "allowed": allowed, "csrf_token": SafeString(TOKEN), "age": SafeString(AGE)}
-    return get_template("sessions/_row.html").render(drawn)
+def _draw(session: Session, may_write: bool) -> str:
+    allowed = Written(session.project_id if may_write else None)
+    marks = {"csrf_token": SafeString(TOKEN), "age": SafeString(AGE)}
+    return get_template("sessions/_row.html").render({"session": session, "allowed": allowed, **marks})

@@ -63,13 +63,23 @@ def test_are_those_of_now_whatever_changed(the_store, clock, seed):
 
 def test_are_drawn_once(the_store, monkeypatch):
     session = a_session(the_store, "one")
-    rows._row.cache_clear()
+    drawn, draw = [], rows._draw
+    monkeypatch.setattr(rows, "_draw", lambda *of: drawn.append(of) or draw(*of))
     for _ in range(3):
         remembered(listed()[0])
-    assert rows._row.cache_info().misses == 1
+    assert len(drawn) == 1
     the_store.rename(session.id, "two")
     assert "two" in remembered(listed()[0])
-    assert rows._row.cache_info().misses == 2
+    assert len(drawn) == 2
+
+
+def test_are_forgotten_when_there_are_too_many(the_store, monkeypatch):
+    monkeypatch.setattr(rows, "REMEMBERED", len(rows._drawn) + 1)
+    for number in range(5):
+        a_session(the_store, f"session {number}")
+    for session in listed():
+        remembered(session)
+    assert len(rows._drawn) == rows.REMEMBERED
 
 
 def test_hold_no_control_of_another_person(the_store):

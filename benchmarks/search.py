@@ -28,7 +28,7 @@ from benchmarks.texts import ADVERSARIAL, Texts, queries
 from sessions_app import databases, piece_table, search, search_index, session_rows, store
 from sessions_app.databases import connection
 from sessions_app.folding import document
-from sessions_app.grouped_writes import grouped
+from sessions_app.grouped_writes import GroupedWrites
 from sessions_app.projection import search_texts
 from sessions_app.search_index import BATCH, CREATE_SQLITE
 
@@ -100,7 +100,7 @@ def _build(figures: Figures, count: int, files: Path, sample: list[tuple[str, ..
     execute("CREATE TABLE peer_search (id INTEGER PRIMARY KEY, messages TEXT)")
     sessions = texts.sessions(count)
     while some := list(islice(sessions, AT_ONCE)):
-        with grouped() as group:
+        with GroupedWrites() as group:
             for forked, messages in some:
                 began = time.perf_counter()
                 group.begin()

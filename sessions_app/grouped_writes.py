@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 from sessions_app.session_rows import writing
 
@@ -22,6 +21,12 @@ class GroupedWrites:
         self._open = ExitStack()
         self._began = 0.0
 
+    def __enter__(self) -> GroupedWrites:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.end()
+
     def begin(self) -> None:
         """From here on, unless a group is open already; reads belong to it, too."""
         if not self._began:
@@ -35,12 +40,3 @@ class GroupedWrites:
     def end(self) -> None:
         self._began = 0.0
         self._open.close()
-
-
-@contextmanager
-def grouped() -> Iterator[GroupedWrites]:
-    group = GroupedWrites()
-    try:
-        yield group
-    finally:
-        group.end()

@@ -20,7 +20,7 @@ from django.conf import settings
 from sessions_app import store
 from sessions_app.access import audit
 from sessions_app.errors import InvalidLineage, SessionPurged, StoreError
-from sessions_app.grouped_writes import GroupedWrites, grouped
+from sessions_app.grouped_writes import GroupedWrites
 from sessions_app.integrations import claude_code, codex, files, known, lineage
 from sessions_app.integrations.file_import import Cancelled, FileImport, Outcome
 from sessions_app.integrations.files import Candidate, CannotRead, Other, Refused
@@ -131,7 +131,7 @@ class _Run:
         started = time.monotonic()
         candidates = list(self._candidates(roots))
         self._total, self._bytes_total = len(candidates), sum(candidate.size for candidate in candidates)
-        with grouped() as self._group:
+        with self._group:
             try:
                 for candidate in candidates:
                     self._import(candidate)

@@ -49,7 +49,7 @@ def _measure(kind: str, options: argparse.Namespace) -> list[str]:
     missed = _finding(token)
     for name, call in _lists(options).items():
         missed += _beside_the_owner(name, call, viewer)
-    missed += _pages(token)
+    missed += _pages(options, token)
     return [f"{kind}: {name}" for name in missed]
 
 
@@ -78,12 +78,17 @@ def _finding(token: str) -> list[str]:
     return missed
 
 
+def _seen(options: argparse.Namespace) -> str:
+    """A project that the viewer may look into."""
+    return a_project(options.projects // options.seen * (options.seen // 2))
+
+
 def _lists(options: argparse.Namespace) -> dict[str, Callable[[int], object]]:
-    seen = a_project(options.projects // options.seen * (options.seen // 2))
+    seen = _seen(options)
     return {
         "newest 50 of all": lambda turn: store.find_by_id_prefix("", 50, with_messages=False),
         "newest 50 of a project": lambda turn: store.list_by_project(seen, 50, with_messages=False),
-        "latest of a project": lambda turn: store.latest(seen),
+        "latest of a project": lambda turn: store.list_by_project(seen, 1, with_messages=False),  # these have none
     }
 
 
@@ -98,7 +103,10 @@ def _beside_the_owner(name: str, call: Callable[[int], object], viewer: Actor) -
     return _compared(name, as_one(the_owner()), as_one(viewer))
 
 
-def _pages(token: str) -> list[str]:
+def _pages(options: argparse.Namespace, token: str) -> list[str]:
+    from sessions_app.models import Session
+
+    known = Session.objects.filter(project__name=_seen(options)).values_list("pk", flat=True)[0]  # to both
     owner = Client(headers={"host": "127.0.0.1"})
     owner.cookies[settings.FORKLORE_COOKIE] = browsers.let_in()
     viewer = Client(headers={"host": "127.0.0.1", "authorization": f"Bearer {token}"})
@@ -108,7 +116,7 @@ def _pages(token: str) -> list[str]:
         "page sorted by size": "/?sort=-size",
         "page of the projects": "/projects/",
         "page of the trash": "/trash/",
-        "page of a shortened id": "/sessions/0000/",
+        "page of a shortened id": f"/sessions/{known.hex[:8]}/",
     }.items():
         missed += _compared(name, lambda turn, path=path: owner.get(path), lambda turn, path=path: viewer.get(path))  # type: ignore[misc]
     return missed

@@ -245,8 +245,9 @@ def _with_changes(
     now = _some_nodes(changed)
     new = {id for id in now if id not in kept.nodes and _belongs(id, now, kept.nodes, scope)}
     known = changed.keys() & kept.nodes.keys()
-    if not new and not known:
-        return _Kept(mark, kept.nodes, kept.ranges, kept.views)
+    if not new and all(now.get(id) == kept.nodes[id] for id in known):
+        ranges = kept.ranges if kept.ranges is None or not known else kept.ranges | _ranges([*known])
+        return _Kept(mark, kept.nodes, ranges, kept.views)
     if any(id not in now or "moved" in changed[id] or now[id].project != kept.nodes[id].project for id in known):
         return None
     if any("created" not in changed[id] or "moved" in changed[id] for id in new):

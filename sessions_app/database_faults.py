@@ -29,7 +29,12 @@ from sessions_app.errors import (
 # https://sqlite.org/rescode.html; what stands above the lowest eight bits says more of the same.
 _CORRUPT_INDEX = 267  # of a virtual table, which here is the search index
 _POSTGRESQL_FULL = "53100"
-_NO_SUCH = "no such table", "no such column"  # which were there when it was brought up to date
+# What the file says of its tables is not what it said when it was brought up to date; the rest of it is fts5's.
+_OTHER_TABLES = (
+    "no such table", "no such column", "no such module", "no such tokenizer", "no such index", "no such collation",
+    "parse error in", "unrecognized option", "unrecognized column option", "malformed ", "error in tokenizer constructor",
+    "vtable constructor failed", "unknown tokenizer", "invalid fts5 file format",
+)  # fmt: skip
 # Of the driver itself, which gives them no code; and where the file holds another description of its tables than ours.
 _UNREADABLE = "Could not decode to UTF-8", "row_cast_map", "has no column named"
 
@@ -154,7 +159,7 @@ def _of_sqlite(code: int, error: BaseException, alias: str) -> DatabaseFault | N
             return DiskFailed(f"The database could not be read or written ({error}); nothing was changed.")
         case 8:  # READONLY
             return DatabaseReadOnly(read_only_because(alias) or "The database can be read only; nothing was changed.")
-        case 1 if any(words in str(error) for words in _NO_SUCH):
+        case 1 if any(words in str(error) for words in _OTHER_TABLES):
             return DatabaseDamaged(damage_sentence(str(connections[alias].settings_dict["NAME"]), str(error)))
         case 5 | 6:  # BUSY, LOCKED
             return DatabaseBusy("Others write to the database for too long; nothing was changed, ask again.")

@@ -7,6 +7,7 @@ from sessions_app.actors import Actor, acting
 from sessions_app.errors import InvalidLineage, NotAllowed, QuotaExceeded, SessionNotFound
 from sessions_app.models import Piece, Project, SearchTitle, Session
 from tests.builders import a_message, a_session, texts
+from tests.store import storage
 
 
 def rows(model, id, field="session_id", without=()):
@@ -38,10 +39,10 @@ class ForkingOften:
 
     def test_is_told_to_who_follows(self, the_store):
         parent = a_session(the_store, "one", "two")
-        before = the_store.newest_change()
+        before = storage.newest(the_store)
         lineages.of(parent.id)
         ids = forking.fork_often(parent.id, 1, 30)
-        assert {change.session for change in the_store.changes(before)} == {*ids}
+        assert {change.session for change in storage.changes(the_store, before)} == {*ids}
         assert {*lineages.of(parent.id).tree.order} == {parent.id, *ids}
 
     def test_is_one_entry_of_the_journal_which_takes_all_of_them_back(self, the_store):

@@ -12,6 +12,7 @@ from sessions_app.databases import connection, current
 from sessions_app.figures import Figures, by_project, forget
 from sessions_app.models import Message, Piece, Session, Strand, TokenTotal
 from sessions_app.projection import project
+from sessions_app.records import Change
 
 SYNC_DOOR = pytest.mark.parametrize("door", ["sync"], indirect=True)
 
@@ -67,6 +68,18 @@ def settled() -> None:
             cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
             (oldest,) = cursor.fetchone()
             time.sleep(0.002)
+
+
+def newest(store: Any) -> int:
+    """The number of the newest change, with all that was told before it."""
+    settled()
+    return store.newest_change()
+
+
+def changes(store: Any, since: int) -> list[Change]:
+    """All changes after one, as those who follow will have been told."""
+    settled()
+    return store.changes(since)
 
 
 def message_rows() -> int:

@@ -30,31 +30,21 @@ def write_and_fail(store, id):
     raise RuntimeError
 
 
-def newest(store):
-    storage.settled()
-    return store.newest_change()
-
-
-def changes(store, since):
-    storage.settled()
-    return store.changes(since)
-
-
 def kinds(store, since):
-    return [(change.session, change.kind) for change in changes(store, since)]
+    return [(change.session, change.kind) for change in storage.changes(store, since)]
 
 
 class EveryWrite:
     def test_is_told_with_its_session_project_and_kind(self, the_store):
-        since = newest(the_store)
+        since = storage.newest(the_store)
         session = a_session(the_store, "one", project="forklore")
-        (change,) = changes(the_store, since)
+        (change,) = storage.changes(the_store, since)
         assert (change.session, change.project, change.kind) == (session.id, "forklore", "created")
         assert change.number > since
 
     def test_is_told_of_every_verb(self, the_store):
         id = a_session(the_store, "one").id
-        since = newest(the_store)
+        since = storage.newest(the_store)
         the_store.append(id, [a_message("two")])
         the_store.update(id, [a_message("other")], 1)
         the_store.rename(id, "title")
@@ -71,17 +61,17 @@ class EveryWrite:
 
     def test_is_told_of_children_that_a_purge_leaves_to_another_parent(self, the_store):
         parent = a_session(the_store, "one", "two")
-        since = newest(the_store)
+        since = storage.newest(the_store)
         children = [the_store.fork_at(parent.id, 1), the_store.fork("demo", parent.id, [], 0)]
         assert kinds(the_store, since) == [(child.id, "created") for child in children]
         the_store.delete(parent.id)
-        since = newest(the_store)
+        since = storage.newest(the_store)
         the_store.purge(parent.id)
         found = kinds(the_store, since)
         assert sorted(found) == sorted([(parent.id, "purged"), *((child.id, "moved") for child in children)])
 
     def test_is_told_of_an_import(self, the_store):
-        since = newest(the_store)
+        since = storage.newest(the_store)
         parent, child = Origin("codex", "p", "1"), Origin("codex", "p", "2")
         batch = ImportBatch("demo", [a_message("one")], ImportState(lines=1))
         first = the_store.import_batch(parent, batch, agent="codex")
@@ -94,19 +84,19 @@ class EveryWrite:
     @storage.SYNC_DOOR
     def test_that_fails_is_not_told(self, the_store):
         id = a_session(the_store, "one").id
-        since = newest(the_store)
+        since = storage.newest(the_store)
         with pytest.raises(StoreError):
             the_store.rename(id, " ")
         with pytest.raises(SessionNotFound):
             the_store.restore(id)
         with pytest.raises(RuntimeError), transaction.atomic(using=databases.current()):
             write_and_fail(the_store, id)
-        assert changes(the_store, since) == []
+        assert storage.changes(the_store, since) == []
 
 
 class AReader:
     def test_goes_on_from_the_last_number_it_has(self, the_store):
-        since = newest(the_store)
+        since = storage.newest(the_store)
         ids = [a_session(the_store, "one").id for _ in range(5)]
         found = []
         storage.settled()
@@ -118,7 +108,7 @@ class AReader:
         assert [change.number for change in found] == sorted({change.number for change in found})
 
     def test_of_none_is_where_it_was(self, the_store):
-        since = newest(the_store)
+        since = storage.newest(the_store)
         a_session(the_store, "one")
         storage.settled()
         assert the_store.changes_until(since, 0) == ([], since)
@@ -129,7 +119,7 @@ class AReader:
         actor = Actor("user", "ada", user_id=user.pk)
         seen, hidden = a_session(the_store, "one", project="open"), a_session(the_store, "one", project="closed")
         roles.grant(user.pk, Project.objects.get(name="open").pk, Role.VIEWER)
-        since = newest(the_store)
+        since = storage.newest(the_store)
         the_store.rename(seen.id, "a")
         the_store.rename(hidden.id, "b")
         with acting(actor):
@@ -137,23 +127,23 @@ class AReader:
             found, until = the_store.changes_until(since)
             assert [change.session for change in found] == [seen.id]
             assert until > found[-1].number
-            assert changes(the_store, until) == []
+            assert storage.changes(the_store, until) == []
 
     def test_is_told_when_what_it_missed_was_pruned(self, the_store):
-        since = newest(the_store)
+        since = storage.newest(the_store)
         id = a_session(the_store, "one").id
         for number in range(10):
             the_store.rename(id, f"title {number}")
-        everything = changes(the_store, since)
+        everything = storage.changes(the_store, since)
         with transaction.atomic(using=databases.current()):
             change_log.prune(4)
         with pytest.raises(ChangesForgotten):
-            changes(the_store, since)
+            storage.changes(the_store, since)
         with pytest.raises(ChangesForgotten):
-            changes(the_store, everything[-6].number)
-        assert changes(the_store, everything[-5].number) == everything[-4:]
+            storage.changes(the_store, everything[-6].number)
+        assert storage.changes(the_store, everything[-5].number) == everything[-4:]
         with pytest.raises(ChangesForgotten):
-            the_store.changes(newest(the_store) + (1 << 30))
+            the_store.changes(storage.newest(the_store) + (1 << 30))
 
     def test_finds_a_log_of_bounded_size(self, the_store, monkeypatch):
         monkeypatch.setattr(change_log, "KEPT", 10)
@@ -175,7 +165,7 @@ class ASlowWriter:
         if databases.connection().vendor == "sqlite":
             pytest.skip("SQLite lets one transaction write at a time")
         slow, quick = a_session(the_store, "one").id, a_session(the_store, "one").id
-        since = newest(the_store)
+        since = storage.newest(the_store)
         other = connections[either_database].copy()
         try:
             with other.cursor() as cursor:
@@ -191,7 +181,7 @@ class ASlowWriter:
                 cursor.execute("COMMIT")
         finally:
             other.close()
-        assert [change.session for change in changes(the_store, since)] == [slow, quick]
+        assert [change.session for change in storage.changes(the_store, since)] == [slow, quick]
 
 
 @pytest.fixture
@@ -215,7 +205,7 @@ def writers(the_store, either_database):
 class WritersInOtherProcesses:
     @storage.SYNC_DOOR
     def test_lose_no_change_to_who_reads_meanwhile(self, the_store, writers):
-        since = newest(the_store)
+        since = storage.newest(the_store)
         sessions = [a_session(the_store, "one").id for _ in range(WRITERS)]
         started = writers(*sessions)
         found, deadline = [], time.monotonic() + 60
@@ -239,7 +229,7 @@ class WritersInOtherProcesses:
 class Watching:
     def test_gives_what_others_write_as_it_happens(self, the_store, writers):
         id = a_session(the_store, "one").id
-        with closing(the_store.watch(newest(the_store))) as watching:
+        with closing(the_store.watch(storage.newest(the_store))) as watching:
             writers(id)
             found = [next(watching) for _ in range(3 * ROUNDS)]
         assert [change.kind for change in found] == ["messages", "created", "renamed"] * ROUNDS

@@ -25,6 +25,8 @@ from sessions_app.models import JournalEntry, Session
 from tests.builders import a_message, a_session, environment
 from tests.integrations.writing import ClaudeCode, write
 
+from . import storage
+
 pytestmark = pytest.mark.parametrize("door", ["sync"])
 LONG = os.environ.get("FORKLORE_LONG") == "1"
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -106,10 +108,10 @@ class Many:
 
     def test_are_told_to_who_follows(self, the_store):
         session = a_session(the_store, "one")
-        since = the_store.newest_change()
+        since = storage.newest(the_store)
         cleanup.act("trash", [session.id])
         cleanup.undo()
-        assert [change.kind for change in the_store.changes(since)] == ["deleted", "restored"]
+        assert [change.kind for change in storage.changes(the_store, since)] == ["deleted", "restored"]
 
     def test_go_no_further_than_somebody_may(self, the_store):
         session = a_session(the_store, "one")

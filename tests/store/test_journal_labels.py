@@ -10,6 +10,7 @@ from sessions_app.errors import AlreadyChanged, InvalidProject, InvalidTag, NotA
 from sessions_app.figures import by_project
 from sessions_app.models import Project, Session, Tag
 from tests.builders import a_session
+from tests.store import storage
 from tests.store.storage import figures
 
 pytestmark = pytest.mark.parametrize("door", ["sync"])
@@ -81,9 +82,9 @@ class Labels:
         assert the_store.get(plain).project == "c"
 
     def test_are_followed_in_the_project_that_is_left_and_in_the_other(self, the_store, sessions):
-        since = the_store.newest_change()
+        since = storage.newest(the_store)
         cleanup.act("move", [sessions[1]], "b")
-        told = [(change.project, change.kind) for change in the_store.changes(since)]
+        told = [(change.project, change.kind) for change in storage.changes(the_store, since)]
         assert told == [("demo", "moved"), ("b", "moved")]
 
     def test_are_refused_where_they_mean_nothing(self, the_store, sessions):

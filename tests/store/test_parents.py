@@ -43,14 +43,12 @@ class PuttingASessionUnderAnother:
         storage.check()
 
     def test_is_noted_and_told_to_who_follows(self, the_store, two):
-        storage.settled()
-        before = the_store.newest_change()
+        before = storage.newest(the_store)
 
         with acting(Actor("owner", "root", frozenset({"read", "write", "admin"}), unrestricted=True)):
             parents.attach(two[1].id, two[0].id)
 
-        storage.settled()
-        assert [(each.session, each.kind) for each in the_store.changes(before)] == [(two[1].id, "moved")]
+        assert [(each.session, each.kind) for each in storage.changes(the_store, before)] == [(two[1].id, "moved")]
         assert AuditEntry.objects.latest("pk").verb == "put under another parent"
         entry = cleanup.entries()[0]
         assert (entry.action, entry.actor, entry.policy, entry.done, entry.state) == ("attach", "root", "", 1, "done")

@@ -12,6 +12,8 @@ from sessions_app.errors import InvalidRedaction, NotAllowed, SessionNotFound, V
 from sessions_app.models import Session
 from tests.builders import a_message, a_session, texts
 
+from . import storage
+
 pytestmark = pytest.mark.parametrize("door", ["sync"])
 CANARY = "ghp_Zq81Lm02Nx73Kv64Jt95Hr16Gp27Fn38Dd49"
 MARK = "[redacted GitHub token]"
@@ -123,9 +125,11 @@ class Redacting:
 
     def test_is_told_to_who_follows_and_noted_without_content(self, the_store):
         session = a_session(the_store, CANARY)
-        since = the_store.newest_change()
+        since = storage.newest(the_store)
         redaction.redact(session.id, 0)
-        assert [(change.session, change.kind) for change in the_store.changes(since)] == [(session.id, "messages")]
+        assert [(change.session, change.kind) for change in storage.changes(the_store, since)] == [
+            (session.id, "messages")
+        ]
         entry = AuditEntry.objects.using(current()).order_by("-pk").first()
         assert (entry.verb, entry.object_id, entry.count) == ("redacted", str(session.id), 1)
 

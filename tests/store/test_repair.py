@@ -138,10 +138,9 @@ class Repairing:
 
         list(store_repair.repair())
 
-        since = the_store.newest_change()
+        since = storage.newest(the_store)
         the_store.rename(session.id, "anew")
-        storage.settled()
-        assert [change.session for change in the_store.changes(since)] == [session.id]
+        assert [change.session for change in storage.changes(the_store, since)] == [session.id]
         assert problems() == []
 
     def test_is_a_command(self, the_store, sessions, capsys):

@@ -83,10 +83,11 @@ class Rewrites:
 
     def test_are_told_as_one_write(self, the_store):
         session = a_session(the_store, "one", "two")
-        since = the_store.newest_change()
+        since = storage.newest(the_store)
         the_store.truncate(session.id, 1)
-        storage.settled()
-        assert [(change.session, change.kind) for change in the_store.changes(since)] == [(session.id, "messages")]
+        assert [(change.session, change.kind) for change in storage.changes(the_store, since)] == [
+            (session.id, "messages")
+        ]
 
 
 class WhatWasDropped:

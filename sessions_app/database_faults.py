@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.utils import Error
+from django.utils.dateparse import parse_datetime
 
 from sessions_app import backups, ballast
 from sessions_app.databases import current
@@ -36,7 +38,8 @@ _OTHER_TABLES = (
     "vtable constructor failed", "unknown tokenizer", "invalid fts5 file format",
 )  # fmt: skip
 # Of the driver itself, which gives them no code; and where the file holds another description of its tables than ours.
-_UNREADABLE = "Could not decode to UTF-8", "row_cast_map", "has no column named"
+_NO_MOMENT = "Could not read the moment"
+_UNREADABLE = "Could not decode to UTF-8", "row_cast_map", "has no column named", _NO_MOMENT
 
 # What a database raises that cannot be asked just now, for whoever goes on without it.
 UNAVAILABLE: Final = (DatabaseFault, Error, sqlite3.Error)
@@ -177,8 +180,20 @@ def _keep_from_writing(database: Any) -> None:
 
 
 def _mind_new_connection(connection: Any, **_: object) -> None:
+    if connection.vendor == "sqlite":
+        sqlite3.register_converter("datetime", _moment)  # in the place of Django's, which came with its backend
     if _read_only and connection.alias in _read_only:
         _keep_from_writing(connection)
+
+
+def _moment(written: bytes) -> datetime:
+    """What a column of moments holds; Django's own converter lets a damaged one pass as nothing, or as a ValueError."""
+    try:
+        if found := parse_datetime(written.decode()):
+            return found
+        raise ValueError("no moment")
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"{_NO_MOMENT} {written!r}: {error}") from error
 
 
 connection_created.connect(_mind_new_connection)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -64,6 +65,16 @@ _DIGEST_BEFORE = (
     " AND before.position = message.position - 1),"
     " (SELECT strand.base_digest FROM forklore_strand strand WHERE strand.id = message.strand_id))"
 )
+# The digest at the end of the piece that shows a position, and what the rest of the session says that it is.
+_ANCHOR = f"""SELECT message.digest, CASE WHEN piece.stop IS NULL OR piece.stop >= session.message_count THEN session.tail_digest
+    ELSE (SELECT COALESCE((SELECT before.digest FROM forklore_message before
+        WHERE before.strand_id = following.strand_id AND before.position = piece.stop - 1), strand.base_digest)
+        FROM forklore_piece following JOIN forklore_strand strand ON strand.id = following.strand_id
+        WHERE following.session_id = session.id AND following.start = piece.stop) END
+FROM forklore_session session JOIN forklore_piece piece ON piece.session_id = session.id
+JOIN forklore_message message ON message.strand_id = piece.strand_id
+    AND message.position = COALESCE(piece.stop, session.message_count) - 1
+WHERE session.id = %s AND piece.start <= %s AND COALESCE(piece.stop, {END}) > %s"""  # noqa: S608
 
 
 @dataclass(slots=True)
@@ -184,7 +195,7 @@ def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
     sight, parameters = gate.condition("session.project_id")
     bounds = [start, start - 1, stop, key(session), *parameters]
     with explained():
-        quickly = _joined(sight, start, bounds)
+        quickly = _joined(session, sight, start, bounds)
         if isinstance(quickly, list):
             return quickly
         rows = execute(_WINDOW.format(_body("message.body"), sight), bounds).fetchall()
@@ -202,10 +213,12 @@ def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
     proved, digest = _proved(found, start, last, digest)
     if last == rows[0][0] and digest != _octets(rows[0][1]):
         raise DamagedMessage(last)
+    if last < rows[0][0]:
+        check_belongs(session, last - 1)
     return [bodies.decode(body) for body in proved]
 
 
-def _joined(sight: str, start: int, bounds: list[Any]) -> list[Message] | None:
+def _joined(session: UUID, sight: str, start: int, bounds: list[Any]) -> list[Message] | None:
     """The messages of a window by one text, where they are proved by it; None for whatever wants a closer look."""
     statement = _JOINED.format(join=_JOIN[connection().vendor], sight=sight)
     count, size, first, at_end, tail, text, digests, others = execute(statement, [JOINED_MOST, *bounds]).fetchone()
@@ -221,6 +234,8 @@ def _joined(sight: str, start: int, bounds: list[Any]) -> list[Message] | None:
         return None
     if last == count and stored[-bodies.DIGEST_SIZE :] != bytes.fromhex(tail):
         return None
+    if 0 < last < count:
+        check_belongs(session, last - 1)
     return bodies.decode_all(parts)
 
 
@@ -270,6 +285,24 @@ def _proved(rows: Sequence[tuple], first: int, stop: int, digest: bytes | None) 
     return found, _octets(rows[-1][1]) if rows else digest
 
 
+def check_belongs(session: UUID, position: int) -> None:
+    """That what a session shows at a position is its own, however sound the strand is that a piece names.
+
+    Taken for granted on PostgreSQL, which checks its pages. Raises DamagedMessage.
+    """
+    if connection().vendor == "sqlite":
+        found = execute(_ANCHOR, [key(session), position, position]).fetchone()
+        if found is None or found[0] != found[1]:
+            raise DamagedMessage(position)
+
+
+def check_belong(session: UUID, of: Sequence[Piece], first: int, last: int) -> None:
+    """The same of each piece that holds any of the positions from first to last."""
+    for piece in of:
+        if piece.start <= last and piece.stop > first:
+            check_belongs(session, piece.start)
+
+
 def prompt_positions(of: Sequence[Piece]) -> list[int]:
     """The positions of what people typed; an index holds them, so no body is read."""
     return [position for (position,) in _prompts("position", of)]
@@ -278,10 +311,26 @@ def prompt_positions(of: Sequence[Piece]) -> list[int]:
 def prompts(of: Sequence[Piece], start: int, stop: int) -> list[tuple[int, bytes | None]]:
     """Position and body of what people typed at the positions [start, stop); no other body is read.
 
-    None instead of a body that is not what was written.
+    The pieces are those from `start - 1` on, by which the first one is counted. None instead of a body that is not what was written. Raises DamagedMessage where they are not as many as were counted.
     """
-    columns = f"position, {_body('body')}, digest, {_DIGEST_BEFORE}"
-    return [(at, _if_proved(*rest)) for at, *rest in _prompts(columns, of, start, stop)]
+    found = [*_prompts(f"position, prompt_total, {_body('body')}, digest, {_DIGEST_BEFORE}", of, start, stop)]
+    last = min(stop, of[-1].stop) if of else start
+    if last > start:
+        _check_counted([_prompts_up_to(of, start - 1), *(row[1] for row in found)], start)
+        if _prompts_up_to(of, last - 1) != (found[-1][1] if found else _prompts_up_to(of, start - 1)):
+            raise DamagedMessage(last - 1)
+    return [(at, _if_proved(*rest)) for at, _, *rest in found]
+
+
+def _prompts_up_to(of: Sequence[Piece], position: int) -> int:
+    """How many of the messages up to a position people typed."""
+    return _totals(of, position)[2] if position >= 0 else 0
+
+
+def _check_counted(totals: Sequence[int], position: int) -> None:
+    """That each prompt was counted as the next one. Raises DamagedMessage."""
+    if any(after != before + 1 for before, after in pairwise(totals)):
+        raise DamagedMessage(position)
 
 
 def _if_proved(body: Any, digest: Any, before: Any) -> bytes | None:
@@ -301,6 +350,7 @@ def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list
     below = list[tuple[int, int, bytes | None]]()
     for piece in of:
         below += _some_prompts(piece, "position > %s", "ASC", position, count - len(below))
+    _check_counted([total for _, total, _ in [*reversed(above), *below]], position)
     half = (count + 1) // 2
     kept = max(half, count - len(below))
     found = [*reversed(above[:kept]), *below[: count - min(kept, len(above))]]
@@ -357,14 +407,15 @@ def common_prefix(tail: Tail, digests: Sequence[bytes]) -> int:
 
 
 def _totals(of: Sequence[Piece], position: int) -> tuple[bytes, int, int]:
-    piece = next(piece for piece in of if piece.start <= position < piece.stop)
-    with connection().cursor() as cursor:
-        cursor.execute(
+    found = None
+    if piece := next((piece for piece in of if piece.start <= position < piece.stop), None):
+        found = execute(
             "SELECT digest, size_total, prompt_total FROM forklore_message WHERE strand_id = %s AND position = %s",
             [piece.strand, position],
-        )
-        digest, size, prompt_count = cursor.fetchone()
-    return bytes(digest), size, prompt_count
+        ).fetchone()
+    if found is None:
+        raise DamagedMessage(position)
+    return bytes(found[0]), found[1], found[2]
 
 
 # Writing

@@ -57,6 +57,8 @@ def _read(session: Session, position: int, count: int) -> tuple[list[tuple[int, 
     with snapshot():
         of = piece_table.pieces(session.id, session.message_count)
         found, before = piece_table.prompts_around(of, position, count)
+        if found:
+            piece_table.check_belong(session.id, of, found[0][0], found[-1][0])
     return [(at, _words(body)) for at, body in found], before
 
 

@@ -5,7 +5,9 @@ from uuid import uuid4
 import pytest
 
 from sessions_app import piece_table
-from sessions_app.errors import SessionNotFound
+from sessions_app.databases import connection
+from sessions_app.errors import DamagedMessage, SessionNotFound
+from sessions_app.models import Message, Piece, Session
 from tests.builders import a_message, a_session
 
 from .storage import SYNC_DOOR
@@ -105,6 +107,33 @@ class Prompts:
         assert the_store.prompts(session.id, 9, 12) == []
         with pytest.raises(ValueError, match="start"):
             the_store.prompts(session.id, -1)
+
+    def test_are_refused_where_they_are_not_as_many_as_were_counted(self, the_store, door):
+        if door != "sync":
+            pytest.skip("of a damaged database")
+        for kind, position in ((1, 1), (3, 2), (3, 4)):
+            session = a_session(the_store, "-", "one", "-", "two", "-")
+            Message.objects.filter(strand=Session.objects.get(pk=session.id).strand_id, position=position).update(
+                kind=kind
+            )
+            for start, stop in ((0, None), (position, None), (0, position + 1)):
+                with pytest.raises(DamagedMessage):
+                    the_store.prompts(session.id, start, stop)
+
+    def test_are_never_those_of_another_session(self, the_store, door):
+        if door != "sync" or connection().vendor != "sqlite":
+            pytest.skip("of a damaged file")
+        other = a_session(the_store, *"abcdefgh")
+        parent = a_session(the_store, *TEXTS)
+        child = the_store.fork_at(parent.id, 6)
+        the_store.append(child.id, [a_message("mine"), a_message("more")])
+        for session in (parent, child):
+            assert len(the_store.get_messages(session.id, 1, 3)) == 2
+            Piece.objects.filter(session=session.id, start=0).update(strand=Session.objects.get(pk=other.id).strand_id)
+            for read in (the_store.get_messages, the_store.prompts):
+                for start, stop in ((0, 2), (1, 3), (2, None)):
+                    with pytest.raises(DamagedMessage):
+                        read(session.id, start, stop)
 
     def test_around_a_position_are_as_many_as_there_are(self, the_store, door):
         if door != "sync":

@@ -239,6 +239,8 @@ def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", val
         if action == "move":
             session_rows.project_id(value)
         entry = journal.begin(action, store.now(), policy, query, value)
+    if action == "purge":
+        ids = cleanup_rows.newest_first(ids)
     pace = _Pace()
     for some in _batches(ids, 5 * BATCH):
         with pace.batch():

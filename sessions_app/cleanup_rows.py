@@ -8,16 +8,17 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import F, QuerySet
 
-from sessions_app.databases import connection, current, execute
+from sessions_app.databases import connection, current, execute, plan_for_many_rows
 from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalItem
 from sessions_app.piece_table import keys, length_of
 from sessions_app.querysets import SessionQuerySet
-from sessions_app.session_rows import moment_for_database, uuid_of
+from sessions_app.session_rows import moment_for_database, snapshot, uuid_of
 
 GROUP = 25  # sessions purged by the same statements
 GROUP_MESSAGES = 100
@@ -34,6 +35,11 @@ THEN 'tagged keep' WHEN fit.updated_at > %s THEN 'running' ELSE '' END,
  FROM forklore_piece piece WHERE piece.strand_id = fit.strand)
 FROM ({}) fit LEFT JOIN forklore_tag tag ON tag.session_id = fit.id AND tag.name = 'keep'
 ORDER BY fit.updated_at DESC, fit.id"""
+_CREATED = """ SELECT session.id FROM listed JOIN forklore_session session ON session.id = listed.id
+ORDER BY session.created_at DESC, session.id"""
+# Of a session's messages those of the strand that it may append to; a child that lost its parent shows others' still.
+_OWN = """SELECT session.id, COALESCE(session.message_count - strand.start, 0)
+FROM forklore_session session LEFT JOIN forklore_strand strand ON strand.id = session.strand_id WHERE session.id IN ({})"""
 _REVISED = "SELECT parent_id FROM forklore_session WHERE relation = 'revision' AND parent_id IS NOT NULL"
 _CHILDREN = "SELECT id, parent_id FROM forklore_session WHERE parent_id IS NOT NULL AND trashed_at IS NULL"
 
@@ -110,19 +116,17 @@ def planned(fitting: SessionQuerySet, running_after: datetime, *, with_parents: 
         inner, parameters = chosen.query.get_compiler(current()).as_sql()
     except EmptyResultSet:  # nobody may see any
         return Planned([], {}, [], 0)
-    rows = execute(_FITTING.format(inner), [moment_for_database(running_after), *parameters]).fetchall()
-    reasons = {id: reason for id, reason, _ in rows if reason}
-    going = {id for id, reason, _ in rows if not reason}
-    needed = set() if with_parents else _needed_by_forks(going)
-    if needed:
-        reasons |= dict.fromkeys((id for id, *_ in rows if id in needed), "needed by a fork")
-        going -= needed
-    revised = {id for (id,) in execute(_REVISED).fetchall()}
-    alone = [size for id, _, size in rows if size is not None and id in going and id not in revised]
-    others = [id for id, _, size in rows if id in going and (size is None or id in revised)]
-    sessions = [uuid_of(id) for id, *_ in rows if id in going]
-    shown = [(uuid_of(id), reason) for id, reason in islice(reasons.items(), KEPT_SHOWN)]
-    return Planned(sessions, dict(Counter(reasons.values())), shown, sum(alone) + _freed(others))
+    with snapshot():
+        plan_for_many_rows()
+        return _planned(inner, [moment_for_database(running_after), *parameters], with_parents)
+
+
+def newest_first(ids: Sequence[UUID]) -> list[UUID]:
+    """In the order in which a purge has least to do: forks before what they were cut from, which then nobody shows."""
+    statement = f"WITH listed AS MATERIALIZED ({_LIST[connection().vendor]})" + _CREATED
+    rows = execute(statement, [_listed(keys(ids))]).fetchall()
+    order = {uuid_of(id): number for number, (id,) in enumerate(rows)}
+    return sorted(ids, key=lambda each: order.get(each, -1))
 
 
 def bytes_freed(ids: Sequence[UUID]) -> int:
@@ -133,8 +137,7 @@ def bytes_freed(ids: Sequence[UUID]) -> int:
 def in_small_groups(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
     """Sessions in the order given, some at once that have few messages together, or one."""
     marks = ", ".join(["%s"] * len(ids))
-    statement = f"SELECT id, message_count - COALESCE(fork_point, 0) FROM forklore_session WHERE id IN ({marks})"  # noqa: S608
-    own = {uuid_of(id): count for id, count in execute(statement, keys(ids)).fetchall()} if ids else {}
+    own = {uuid_of(id): count for id, count in execute(_OWN.format(marks), keys(ids)).fetchall()} if ids else {}
     group, messages = list[UUID](), 0
     for id in ids:
         if group and (len(group) == GROUP or messages + own[id] > GROUP_MESSAGES):
@@ -144,6 +147,25 @@ def in_small_groups(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
         messages += own[id]
     if group:
         yield group
+
+
+def _planned(inner: str, parameters: Sequence[Any], with_parents: bool) -> Planned:
+    rows = execute(_FITTING.format(inner), parameters).fetchall()
+    going = {id for id, reason, _ in rows if not reason}
+    needed = set() if with_parents else _needed_by_forks(going)
+    revised = {id for (id,) in execute(_REVISED).fetchall()}
+    reasons, sessions, others, alone = dict[Key, str](), list[UUID](), list[Key](), 0
+    for id, reason, size in rows:  # once, for to look for a UUID in a set takes longer than all else
+        if reason or (needed and id in needed):
+            reasons[id] = reason or "needed by a fork"
+            continue
+        sessions.append(uuid_of(id))
+        if size is None or (revised and id in revised):
+            others.append(id)
+        else:
+            alone += size
+    shown = [(uuid_of(id), reason) for id, reason in islice(reasons.items(), KEPT_SHOWN)]
+    return Planned(sessions, dict(Counter(reasons.values())), shown, alone + _freed(others))
 
 
 def _needed_by_forks(going: Collection[Key]) -> set[Key]:
@@ -159,6 +181,9 @@ def _needed_by_forks(going: Collection[Key]) -> set[Key]:
 
 
 def _freed(listed: Sequence[Key]) -> int:
-    vendor = connection().vendor
-    statement = _FREED.format(_LIST[vendor], length_of("first.body"))
-    return int(execute(statement, [json.dumps(listed) if vendor == "sqlite" else listed]).fetchone()[0])
+    statement = _FREED.format(_LIST[connection().vendor], length_of("first.body"))
+    return int(execute(statement, [_listed(listed)]).fetchone()[0])
+
+
+def _listed(ids: Sequence[Key]) -> Any:
+    return json.dumps(ids) if connection().vendor == "sqlite" else ids

@@ -79,6 +79,13 @@ def command(statements: str) -> None:
             database.Database.Cursor(database.connection).execute(statements, prepare=False)
 
 
+def plan_for_many_rows() -> None:
+    """Let PostgreSQL plan the rest of the transaction for what is asked seldom and reads very many rows: to compile it
+    takes longer than to do it (0.6 s of 1.2), and what it sorts fits into memory."""
+    if connection().vendor == "postgresql":
+        command("SET LOCAL jit = off; SET LOCAL work_mem = '32MB'")
+
+
 @contextmanager
 def at_once() -> Iterator[None]:
     """Send PostgreSQL statements without waiting for the answer to each: only what is fetched is waited for.

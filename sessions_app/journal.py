@@ -57,6 +57,8 @@ CHANGES: dict[str, tuple[ChangeKind, ChangeKind]] = {
     "fork": ("created", "deleted"),
 }
 FORGOTTEN_AT_ONCE = 500  # entries
+# Sessions are few and an entry's items many, also those that were; PostgreSQL would look through all of them.
+_OF_ENTRY = "(entry_id = %s) IS TRUE"
 # What a policy leaves alone, looked at again where it acts, for much may have happened since it was planned.
 _UNPROTECTED = """ AND pinned_at IS NULL AND updated_at <= %s
 AND NOT EXISTS (SELECT 1 FROM forklore_tag tag WHERE tag.session_id = session.id AND tag.name = 'keep')
@@ -106,6 +108,13 @@ def forget_before(moment: datetime) -> None:
 
 
 def plan(entry: int, ids: Iterable[UUID]) -> None:
+    if connection().vendor == "postgresql":  # which takes a list at once in a tenth of the time
+        listed = "SELECT %s, id, %s, '' FROM unnest(%s::uuid[]) AS listed(id)"
+        statement = (
+            f"INSERT INTO forklore_journalitem (entry_id, session_id, state, before) {listed} ON CONFLICT DO NOTHING"
+        )
+        execute(statement, [entry, PLANNED, keys(ids)])
+        return
     rows = [[entry, id, PLANNED, ""] for id in keys(ids)]
     with connection().cursor() as cursor:
         cursor.executemany(
@@ -155,8 +164,9 @@ def items(entry: int, state: int, limit: int) -> list[UUID]:
 
 def mark(entry: int, ids: Sequence[UUID], state: int) -> None:
     if ids:
-        statement = f"UPDATE forklore_journalitem SET state = %s WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
-        execute(statement, [state, entry, *keys(ids)])
+        among, listed = _among("session_id", ids)
+        statement = f"UPDATE forklore_journalitem SET state = %s WHERE {_OF_ENTRY} AND {among}"  # noqa: S608
+        execute(statement, [state, entry, *listed])
 
 
 def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -> list[UUID]:
@@ -255,23 +265,33 @@ def _begin(action: str, moment: datetime, state: str, done: int, policy="", quer
     return execute(statement, list(values.values())).fetchone()[0]
 
 
-def _marks(ids: Sequence[UUID]) -> str:
+def _marks(ids: Sequence[Any]) -> str:
     return ", ".join(["%s"] * len(ids))
+
+
+def _among(column: str, ids: Sequence[UUID]) -> tuple[str, list[Any]]:
+    """That a column holds one of these; as one parameter on PostgreSQL, which so plans it once for any number."""
+    if connection().vendor == "postgresql":
+        return f"{column} = ANY(%s)", [keys(ids)]
+    return f"{column} IN ({_marks(ids)})", [*keys(ids)]
 
 
 def _locked(ids: Sequence[UUID], condition: str, parameters: Sequence[Any], needs: Role) -> list[UUID]:
     lock = " ORDER BY id FOR UPDATE OF session" if connection().features.has_select_for_update else ""
     sight, projects = gate.condition("project_id", needs)
-    statement = f"SELECT id FROM forklore_session session WHERE id IN ({_marks(ids)}) AND {condition}{sight}{lock}"  # noqa: S608
-    return [uuid_of(id) for (id,) in execute(statement, [*keys(ids), *parameters, *projects]).fetchall()]
+    among, listed = _among("id", ids)
+    # As a truth value no index fits the condition, such as that of all that one run put into the trash.
+    statement = f"SELECT id FROM forklore_session session WHERE {among} AND ({condition}) IS TRUE{sight}{lock}"  # noqa: S608
+    return [uuid_of(id) for (id,) in execute(statement, [*listed, *parameters, *projects]).fetchall()]
 
 
 def _set(values: str, parameters: Sequence[Any], ids: Sequence[UUID]) -> None:
-    execute(f"UPDATE forklore_session SET {values} WHERE id IN ({_marks(ids)})", [*parameters, *keys(ids)])  # noqa: S608
+    among, listed = _among("id", ids)
+    execute(f"UPDATE forklore_session SET {values} WHERE {among}", [*parameters, *listed])  # noqa: S608
 
 
 def _log(ids: Sequence[UUID], kind: ChangeKind) -> None:
-    change_log.note_where(f"id IN ({_marks(ids)})", [*keys(ids)], kind)
+    change_log.note_where(*_among("id", ids), kind)
 
 
 def _remember_when_trashed(entry: int, ids: Sequence[UUID]) -> None:
@@ -285,9 +305,9 @@ def _remember_label(entry: JournalEntry, ids: Sequence[UUID]) -> None:
 
 
 def _remember(entry: int, ids: Sequence[UUID], column: str) -> None:
-    statement = f"SELECT id, {column} FROM forklore_session WHERE id IN ({_marks(ids)})"  # noqa: S608
+    among, listed = _among("id", ids)
     with connection().cursor() as cursor:
-        cursor.execute(statement, [*keys(ids)])
+        cursor.execute(f"SELECT id, {column} FROM forklore_session WHERE {among}", listed)  # noqa: S608
         rows = [[text(value), entry, id] for id, value in cursor.fetchall()]
         cursor.executemany("UPDATE forklore_journalitem SET before = %s WHERE entry_id = %s AND session_id = %s", rows)
 
@@ -306,10 +326,9 @@ def _remembered_label(entry: JournalEntry, ids: Sequence[UUID]) -> list[tuple[An
 
 def _remembered(entry: int, ids: Sequence[UUID]) -> list[tuple[Any, Any]]:
     """What a column held before, as text, and the key of the session."""
-    statement = (
-        f"SELECT before, session_id FROM forklore_journalitem WHERE entry_id = %s AND session_id IN ({_marks(ids)})"  # noqa: S608
-    )
-    return execute(statement, [entry, *keys(ids)]).fetchall()
+    among, listed = _among("session_id", ids)
+    statement = f"SELECT before, session_id FROM forklore_journalitem WHERE {_OF_ENTRY} AND {among}"  # noqa: S608
+    return execute(statement, [entry, *listed]).fetchall()
 
 
 def _moment(before: str) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +28,7 @@ from sessions_site import stopping
 
 LOOK_EVERY = 60  # seconds
 LEASE = timedelta(minutes=2)  # renewed before each policy
+JUMP = timedelta(days=1)  # by which the clock may be put forward before clean-up waits, and for how long it does
 HOURS = range(1, 24 * 31 + 1)
 DAYS = range(1, 3651)
 
@@ -93,6 +95,28 @@ def run_all(before_each: Callable[[], None] = lambda: None) -> list[Entry]:
     return done
 
 
+class Clock:
+    """Tells whether the clock can be trusted with what goes by age.
+
+    One that was put forward, by mistake or by a battery that ended, makes all look old; what it goes by in truth is how
+    long this process has run. It knows of no jump before its start.
+    """
+
+    def __init__(self, passed: Callable[[], float]) -> None:
+        self._passed = passed  # seconds, whatever the clock says
+        self._seen: tuple[datetime, float] | None = None
+        self._waits_until = 0.0
+
+    def can_be_trusted(self, now: datetime) -> bool:
+        """Not for a day after a jump; what is wanted before that is done by hand."""
+        passed = self._passed()
+        if self._seen and now - self._seen[0] > timedelta(seconds=passed - self._seen[1]) + JUMP:
+            self._waits_until = passed + JUMP.total_seconds()
+            _logger.warning("The clock was put forward; clean-up by itself waits for a day. Run it by hand to go on.")
+        self._seen = now, passed
+        return passed >= self._waits_until
+
+
 def keep_running() -> threading.Thread:
     """Look in the background for what is due, for as long as the server runs."""
     thread = threading.Thread(target=_look_again_and_again, args=(uuid4().hex,), daemon=True, name="clean-up")
@@ -102,9 +126,17 @@ def keep_running() -> threading.Thread:
 
 def _look_again_and_again(holder: str) -> None:
     _attempt(cleanup.resume)  # what a kill cut off, whoever began it
+    clock = Clock(_seconds_passed)
     while not stopping.is_set():
-        _attempt(lambda: run_if_due(holder))
+        if clock.can_be_trusted(store.now()):
+            _attempt(lambda: run_if_due(holder))
         _PAUSE.wait(LOOK_EVERY)
+
+
+def _seconds_passed() -> float:
+    """Also while the machine slept, where it tells."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
 _PAUSE = threading.Event()  # never set; a daemon ends with its process

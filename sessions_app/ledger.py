@@ -280,11 +280,12 @@ class _Union:
         """From the leaves up; the largest of what is joined takes in the others, so that a chain costs no more."""
         reached: dict[UUID, dict[Strand, int]] = {}
         amounts: dict[UUID, Amount] = {}
+        children = whole.children
         for id in reversed(whole.order):
             own = self._reached(self._shown.get(id, []))
-            most = max(whole.children[id], key=lambda child: len(reached[child]), default=None)
+            most = max(children[id], key=lambda child: len(reached[child]), default=None)
             joined, amount = (reached.pop(most), amounts[most]) if most else ({}, NOTHING)
-            for other in [*(reached.pop(child) for child in whole.children[id] if child != most), own]:
+            for other in [*(reached.pop(child) for child in children[id] if child != most), own]:
                 for strand, stop in other.items():
                     if stop > (known := joined.get(strand, 0)):
                         amount += self._up_to(strand, stop) - self._up_to(strand, known)

@@ -8,6 +8,7 @@ what an actor may see is cut out of it anew for each set of projects (decision 0
 from __future__ import annotations
 
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -20,19 +21,33 @@ from sessions_app.databases import connection, current, execute
 from sessions_app.piece_table import key
 from sessions_app.records import ChangeKind
 from sessions_app.session_rows import snapshot, uuid_of
-from sessions_app.tree import RUN, Row, Tree, all_below, rows, tree_of, union_length, with_all_above
+from sessions_app.tree import (
+    RUN,
+    Layout,
+    Tree,
+    all_below,
+    beginning_of,
+    grown,
+    rows,
+    tree_of,
+    union_length,
+    with_all_above,
+)
 
 MOST_OF_PROJECT = 20_000  # sessions; of a project with more, the newest ones are drawn
 KEPT = 100_000  # sessions in all trees that are kept
-KEPT_VIEWS, KEPT_LAYOUTS = 8, 8
+KEPT_VIEWS, KEPT_LAYOUTS, KEPT_MOMENTS = 8, 8, 4
 CHANGES = 2000  # sessions that changed; where there are more, a tree is read anew
 BATCH = 2000  # keys of one statement
 
+ALL = "all"  # the view of a project
+
 Range = tuple[int, int, int]  # strand, start and stop
 
-# Moments as numbers: to make thirty thousand datetimes takes as long as all else.
+# Moments as numbers: to make thirty thousand datetimes takes as long as all else. What SQLite itself makes of a text has
+# milliseconds, in which several sessions may begin; so the digits behind the point are read as they stand.
 _SECONDS = {
-    "sqlite": "(julianday({}) - 2440587.5) * 86400.0",
+    "sqlite": "round((julianday(substr({0}, 1, 19)) - 2440587.5) * 86400.0) + CAST('0' || substr({0}, 20) AS REAL)",
     "postgresql": "extract(epoch FROM {})::float8",
 }
 _UP = """WITH RECURSIVE up(id, parent) AS (
@@ -65,11 +80,13 @@ class Node(NamedTuple):
 class Lineage:
     """A tree, or all those of a project, as far as somebody may see them; what is in the trash is in it too."""
 
-    nodes: dict[UUID, Node]
-    tree: Tree[UUID]
+    nodes: dict[UUID, Node]  # the older ones first
+    tree: Tree[UUID]  # with the same numbers
     is_cut: bool = False  # whether only the newest MOST_OF_PROJECT are in it
-    _layouts: dict[Any, list[Row[UUID]]] = field(default_factory=dict)
+    _layouts: dict[Any, Layout[UUID]] = field(default_factory=dict)
+    _moments: dict[float, Lineage] = field(default_factory=dict)
     _related: Lineage | None = None
+    _stored: tuple[dict[UUID, list[Range]], int] | None = None  # the ranges of which it was counted
 
     @property
     def trashed(self) -> int:
@@ -84,7 +101,7 @@ class Lineage:
         found: Collection[UUID] = (),
         newest: bool = False,
         without_runs: bool = False,
-    ) -> list[Row[UUID]]:
+    ) -> Layout[UUID]:
         """The rows from the top down; `current` and `found` are in no run, and are folded away by nothing above them."""
         asked = (current, frozenset(folded), frozenset(opened), frozenset(found), newest, without_runs)
         known = self._layouts.get(asked)
@@ -103,23 +120,35 @@ class Lineage:
 
     def before(self, moment: float) -> Lineage:
         """What there was at a moment, in seconds since 1970."""
-        return self.only({id for id, node in self.nodes.items() if node.created <= moment})
+        known = self._moments.get(moment)
+        if known is None:
+            count = bisect_right([node.created for node in self.nodes.values()], moment)
+            nodes = dict(islice(self.nodes.items(), count))
+            known = Lineage(nodes, beginning_of(self.tree, count), self.is_cut)
+            _add(self._moments, moment, known, KEPT_MOMENTS)
+        return known
 
     def only(self, ids: Collection[UUID]) -> Lineage:
         """What these of its sessions come to, the trees in the order in which they stood."""
         found = _lineage({id: node for id, node in self.nodes.items() if id in ids}, self.is_cut)
-        order: dict[UUID, int] = {}
-        for id in (*self.tree.roots, *self.tree.order):
-            order.setdefault(id, len(order))
-        found.tree.roots.sort(key=order.__getitem__)
+        found.tree.stand_as(self.tree.roots)
         return found
 
     def related(self) -> Lineage:
         """Without the sessions that have neither parent nor child in it."""
         if self._related is None:
-            alone = {id for id in self.tree.roots if not self.tree.children[id]}
+            alone = {self.tree.ids[number] for number in self.tree.tops if self.tree.weights[number] == 1}
             self._related = self.only(self.nodes.keys() - alone) if alone else self
         return self._related
+
+    def with_nodes(self, fresh: dict[UUID, Node]) -> Lineage:
+        """The same trees and layouts, for the nodes differ in nothing by which they are laid out."""
+        return Lineage(fresh, self.tree, self.is_cut, self._layouts)
+
+    def with_more(self, further: dict[UUID, Node]) -> Lineage:
+        """With sessions that began behind all others, none before its parent."""
+        tree = grown(self.tree, {id: node.parent for id, node in further.items()})
+        return Lineage(self.nodes | further, tree, self.is_cut)
 
 
 @dataclass(slots=True)
@@ -150,28 +179,29 @@ def of_project(project: int) -> Lineage:
         kept = _refreshed((current(), project))
         if kept is None:
             kept = _keep((current(), project), _Kept(change_log.mark(), _nodes_of_project(project)))
-        if "all" not in kept.views:
+        if ALL not in kept.views:
             nodes = dict(islice(kept.nodes.items(), max(0, len(kept.nodes) - MOST_OF_PROJECT), None))
-            found = _lineage(nodes, is_cut=len(kept.nodes) > MOST_OF_PROJECT)
-            found.tree.roots.sort(key=lambda one: -found.nodes[one].created)
-            kept.views["all"] = found
+            kept.views[ALL] = found = _newest_first(_lineage(nodes, is_cut=len(kept.nodes) > MOST_OF_PROJECT))
             return found
-        return kept.views["all"]
+        return kept.views[ALL]
 
 
 def stored_messages(lineage: Lineage) -> int:
     """How many messages its live sessions hold, each counted once however many show it."""
-    if not lineage.tree.order:
+    if not lineage.nodes:
         return 0
     with snapshot():
-        kept = _of(lineage.tree.order[0])
+        kept = _of(lineage.tree.ids[0])
         if kept is None:
             return 0
         if kept.ranges is None:
             kept.ranges = _ranges(kept.nodes)
         known = kept.ranges
-    live = (id for id, node in lineage.nodes.items() if node.is_live)
-    return union_length(one for id in live for one in known.get(id, ()))
+    if lineage._stored is None or lineage._stored[0] is not known:
+        live = (id for id, node in lineage.nodes.items() if node.is_live)
+        # Most of them show the beginning of the root, which is looked at once.
+        lineage._stored = known, union_length({one for id in live for one in known.get(id, ())})
+    return lineage._stored[1]
 
 
 def forget(alias: str) -> None:
@@ -253,13 +283,15 @@ def _with_changes(
     if any("created" not in changed[id] or "moved" in changed[id] for id in new):
         return None
     newest_last = sorted(new, key=lambda one: (now[one].created, one.hex))
-    fresh = kept.nodes | {id: now[id] for id in (*known, *newest_last)}
+    seen_again = {id: now[id] for id in known}
+    fresh = kept.nodes | seen_again | {id: now[id] for id in newest_last}
+    ranges = None if kept.ranges is None else kept.ranges | _ranges([*known, *new])
     last = next(reversed(kept.nodes.values()), None)
     if last and any(now[id].created <= last.created for id in new):  # an import, most likely
         fresh = dict(sorted(fresh.items(), key=lambda one: (one[1].created, one[0].hex)))
-    ranges = None if kept.ranges is None else kept.ranges | _ranges([*known, *new])
-    if not new and all(kept.nodes[id]._replace(updated=0) == now[id]._replace(updated=0) for id in known):
-        return _Kept(mark, fresh, ranges, _with_nodes(kept.views, fresh, known))
+    elif all(kept.nodes[id].parent == now[id].parent for id in known):
+        further = {id: now[id] for id in newest_last}
+        return _Kept(mark, fresh, ranges, _carried_over(kept.views, seen_again, further))
     return _Kept(mark, fresh, ranges)
 
 
@@ -272,14 +304,36 @@ def _belongs(id: UUID, now: dict[UUID, Node], nodes: dict[UUID, Node], scope: UU
     return above in nodes
 
 
-def _with_nodes(views: dict[Any, Lineage], fresh: dict[UUID, Node], known: Iterable[UUID]) -> dict[Any, Lineage]:
-    """The same trees and layouts, for nothing changed in them but when a session was last written to."""
-    changed = {*known}
+def _carried_over(
+    views: dict[Any, Lineage], seen_again: dict[UUID, Node], further: dict[UUID, Node]
+) -> dict[Any, Lineage]:
+    """What each shows, with what is known of its sessions now, and with those that began behind all of them."""
     found = {}
     for asked, view in [*views.items()]:  # which another thread may add to
-        nodes = view.nodes | {id: fresh[id] for id in changed & view.nodes.keys()}
-        found[asked] = Lineage(nodes, view.tree, view.is_cut, view._layouts)
+        here = {id: node for id, node in seen_again.items() if id in view.nodes}
+        now = view.with_nodes(view.nodes | here) if here else view
+        more = further if asked == ALL else _of_view(view, asked[1], further)
+        if not more:
+            found[asked] = now
+        elif asked != ALL:
+            found[asked] = now.with_more(more)
+        elif not view.is_cut and len(view.nodes) + len(more) <= MOST_OF_PROJECT:
+            found[asked] = _newest_first(now.with_more(more))
     return found
+
+
+def _of_view(view: Lineage, hidden: Collection[int], further: dict[UUID, Node]) -> dict[UUID, Node]:
+    found: dict[UUID, Node] = {}
+    for id, node in further.items():
+        if node.project not in hidden and (node.parent in view.nodes or node.parent in found):
+            found[id] = node
+    return found
+
+
+def _newest_first(trees: Lineage) -> Lineage:
+    created = [node.created for node in trees.nodes.values()]
+    trees.tree.tops.sort(key=lambda number: -created[number])
+    return trees
 
 
 def _add(kept: dict[Any, Any], key: Any, value: Any, most: int) -> None:

@@ -74,6 +74,26 @@ class ALineage:
         assert after.layout(root.id) is rows
         assert after.nodes[fork.id].updated > before.nodes[fork.id].updated
 
+    def test_grows_by_a_fork_without_being_put_together_anew(self, the_store, monkeypatch):
+        root = a_session(the_store, "one", "two", project="open")
+        hidden = the_store.fork_at(root.id, 1, "hidden")
+        with acting(of_projects("open")):
+            lineages.of(root.id)
+        before = lineages.of(root.id)
+        fork = the_store.fork_at(root.id, 1)
+        below = the_store.fork_at(fork.id, 1)
+        unseen = the_store.fork_at(hidden.id, 1, "open")
+        the_store.append(root.id, [a_message()])
+        monkeypatch.setattr(lineages, "tree_of", None)
+        after = lineages.of(root.id)
+        with acting(of_projects("open")):
+            seen = lineages.of(root.id)
+        assert before.tree.ids == [root.id, hidden.id]
+        assert after.tree.ids == [root.id, hidden.id, fork.id, below.id, unseen.id]
+        assert (seen.tree.ids, seen.tree.parent_of(below.id)) == ([root.id, fork.id, below.id], fork.id)
+        assert after.nodes[root.id].updated > before.nodes[root.id].updated
+        assert lineages.stored_messages(after) == 3
+
     def test_ends_for_an_actor_where_their_sight_does(self, the_store):
         root = a_session(the_store, "one", "two", project="open")
         hidden = the_store.fork_at(root.id, 1, "hidden")
@@ -93,6 +113,7 @@ class ALineage:
         fork = the_store.fork_at(root.id, 1)
         whole = lineages.of(root.id)
         moment = whole.nodes[fork.id].created
+        assert whole.before(moment) is whole.before(moment)
         assert whole.before(moment + 1).tree.order == [root.id, fork.id]
         assert whole.before(whole.nodes[root.id].created - 1).tree.order == []
 

@@ -37,10 +37,10 @@ class ALayout:
     def test_has_parents_above_children_and_whole_subtrees_together(self, parents):
         rows = drawn(parents, run=1000)
         at = {row.id: index for index, row in enumerate(rows)}
-        weights = tree.tree_of(parents).weights
+        whole = tree.tree_of(parents)
         for row in rows:
             if (parent := parents[row.id]) is not None:
-                assert at[parent] < at[row.id] <= at[parent] + weights[parent] - 1
+                assert at[parent] < at[row.id] <= at[parent] + whole.weight_of(parent) - 1
                 assert row.level == rows[at[parent]].level + 1
 
     @patient
@@ -48,7 +48,7 @@ class ALayout:
     def test_takes_at_most_log2_n_plus_one_lanes(self, parents):
         weights = tree.tree_of(parents).weights
         for row in drawn(parents, run=1000):
-            assert row.lane <= math.log2(max(weights.values()))
+            assert row.lane <= math.log2(max(weights))
 
     @patient
     @given(forests())
@@ -90,7 +90,7 @@ class ALayout:
 
     def test_sorts_siblings_as_asked(self):
         parents = {"root": None, "a": "root", "b": "root", "heavy": "root", "below": "heavy"}
-        ages = {"a": 2, "b": 1}
+        ages = {"a": 2, "b": 1, "heavy": 3, "below": 4, "root": 5}
         assert [row.id for row in drawn(parents, key=ages.get)] == ["root", "b", "a", "heavy", "below"]
 
     def test_of_a_chain_of_ten_thousand_is_one_lane(self):
@@ -142,6 +142,82 @@ class Folding:
     def test_ends_where_it_is_opened(self):
         parents = {"root": None, **dict.fromkeys(range(128), "root")}
         assert len(drawn(parents, opened={"root"})) == 129
+
+
+def simply_drawn(parents, folded, kept, opened, run):
+    """The same rows by the words of the docstrings, for trees that are not deep."""
+    children = {id: [each for each in parents if parents[each] == id] for id in parents}
+    weight = {}
+
+    def weigh(id):
+        weight[id] = 1 + sum(weigh(each) for each in children[id])
+        return weight[id]
+
+    def draw(id, lane, level, edge):
+        if not children[id] or id in folded:
+            return [tree.Row(id, lane, level, edge, False, weight[id] - 1)]
+        heavy = max(children[id], key=weight.get)
+        others = sorted((each for each in children[id] if each != heavy), key=weight.get)
+        leaves = tuple(each for each in others if not children[each] and each not in kept)
+        found = [tree.Row(id, lane, level, edge, True)]
+        if id in opened or len(others) <= run or len(leaves) <= run:
+            leaves = ()
+        for each in others:
+            found += draw(each, lane + 1, level + 1, "off") if each not in leaves else []
+        if leaves:
+            found.append(tree.Row(id, lane + 1, level + 1, "off", False, len(leaves), leaves))
+        return found + draw(heavy, lane, level + 1, "along")
+
+    roots = [id for id in parents if parents[id] is None]
+    assert sum(map(weigh, roots)) == len(parents)
+    return [row for root in roots for row in draw(root, 0, 0, "root")]
+
+
+class Numbers:
+    """What the lists of numbers come to is what the words say."""
+
+    @patient
+    @given(forests(), st.data())
+    def test_draw_the_rows_that_the_words_describe(self, parents, data):
+        some = st.sets(st.sampled_from(sorted(parents)))
+        folded, kept, opened = data.draw(some), data.draw(some), data.draw(some)
+        rows = drawn(parents, folded=folded, kept=kept, opened=opened, run=2)
+        expected = simply_drawn(parents, folded, kept, opened, 2)
+        assert list(rows) == expected
+        assert (len(rows), rows[1:4], rows[-1]) == (len(expected), expected[1:4], expected[-1])
+        assert rows.hidden == sum(row.hidden for row in expected)
+        places = {row.id: place for place, row in enumerate(expected) if not row.run}
+        assert {id: rows.place_of(id) for id in parents} == {id: places.get(id) for id in parents}
+
+    @patient
+    @given(forests(), st.data())
+    def test_of_the_first_sessions_are_those_of_a_tree_of_them(self, parents, data):
+        count = data.draw(st.integers(0, len(parents)))
+        found = tree.beginning_of(tree.tree_of(parents), count)
+        first = dict(list(parents.items())[:count])
+        alone = tree.tree_of(first)
+        assert {id for id in parents if id in found} == first.keys()
+        assert (found.parents, found.children, found.weights) == (alone.parents, alone.children, alone.weights)
+        found.stand_as(alone.roots)
+        assert list(tree.rows(found)) == list(tree.rows(alone))
+
+    @patient
+    @given(forests(), st.data())
+    def test_of_a_tree_that_grew_are_those_of_the_whole(self, parents, data):
+        """Also where what it grew from had been taken from a larger one."""
+        whole = tree.tree_of(parents)
+        found = tree.tree_of({})
+        names = list(parents)
+        while len(found.ids) < len(parents):
+            count = data.draw(st.integers(len(found.ids) + 1, len(parents)))
+            found = tree.grown(found, {id: parents[id] for id in names[len(found.ids) : count]})
+            if data.draw(st.booleans()) and len(found.ids) > 1:
+                found = tree.beginning_of(found, len(found.ids) - 1)
+        expected = tree.tree_of({id: found.parents[id] for id in names})
+        assert found.numbers == whole.numbers
+        assert (found.parents, found.weights) == (expected.parents, expected.weights)
+        found.stand_as(expected.roots)
+        assert list(tree.rows(found)) == list(tree.rows(expected))
 
 
 def test_all_above_are_those_that_a_session_descends_from():

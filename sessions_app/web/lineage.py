@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from sessions_app import grammar, lineages, store
 from sessions_app.lineages import Lineage
 from sessions_app.models import Project, Session
-from sessions_app.tree import Row, with_all_above
+from sessions_app.tree import Layout, with_all_above
 from sessions_app.web import live, projects
 from sessions_app.web.context import address
 from sessions_app.web.lineage_lines import Line, lines_of, short
@@ -161,7 +161,7 @@ def _ids(request: HttpRequest, name: str, known: Iterable[UUID]) -> set[UUID]:
 
 
 def _totals(
-    request: HttpRequest, scope: Scope, whole: Lineage, shown: Lineage, rows: list[Row[UUID]], wish: dict[str, Any]
+    request: HttpRequest, scope: Scope, whole: Lineage, shown: Lineage, rows: Layout[UUID], wish: dict[str, Any]
 ) -> dict[str, Any]:
     if scope.session:
         home = reverse("web:session", args=[scope.session.pk])
@@ -176,10 +176,10 @@ def _totals(
         "here": here,
         "total": len(whole.nodes),
         "listed": len(shown.nodes),
-        "trees": len(shown.tree.roots),
+        "trees": len(shown.tree.tops),
         "is_cut": whole.is_cut,
         "trashed": shown.trashed,
-        "hidden": sum(row.hidden for row in rows),
+        "hidden": rows.hidden,
         "stored": lineages.stored_messages(shown) if scope.session else None,
         "weight_url": address(request, sort=None, **{"from": None}),
         "newest_url": address(request, sort="newest", **{"from": None}),
@@ -204,7 +204,7 @@ def _window(
     request: HttpRequest,
     scope: Scope,
     shown: Lineage,
-    rows: list[Row[UUID]],
+    rows: Layout[UUID],
     found: set[UUID],
     folded: set[UUID],
     opened: set[UUID],
@@ -248,7 +248,7 @@ class Folds:
 def _lines(
     scope: Scope,
     shown: Lineage,
-    rows: list[Row[UUID]],
+    rows: Layout[UUID],
     start: int,
     found: set[UUID],
     folds: Folds,
@@ -256,23 +256,21 @@ def _lines(
 ) -> list[Line]:
     window = rows[start : start + LENGTH]
     inside = {row.id for row in window if not row.run}
-    places: dict[UUID, int] = {}
 
     def place_of(id: UUID | None) -> str:
         """Where the window of a row begins that is not in this one, and its mark; "" if it is in it, or nowhere."""
-        if id is None or id in inside or id not in shown.nodes:
+        if id is None or id in inside or (place := rows.place_of(id)) is None:
             return ""
-        if not places:
-            places.update((row.id, place) for place, row in enumerate(rows) if not row.run)
-        return f"{places[id] // LENGTH * LENGTH}#r{short(id)}" if id in places else ""
+        return f"{place // LENGTH * LENGTH}#r{short(id)}"
 
-    return lines_of(window, shown, scope.current, found, folds.fold, folds.run, folds.opened, place_of, at)
+    ahead = rows[start + LENGTH : start + LENGTH + 2]
+    return lines_of(window, shown, scope.current, found, folds.fold, folds.run, folds.opened, place_of, ahead, at)
 
 
-def _start(request: HttpRequest, rows: list[Row[UUID]], id: UUID | None) -> int:
+def _start(request: HttpRequest, rows: Layout[UUID], id: UUID | None) -> int:
     """The window that is asked for, or else that of the session itself."""
     text = request.GET.get("from", "")
     if text.isascii() and text.isdigit() and len(text) < 10:
         return min(int(text), max(len(rows) - 1, 0))
-    place = next((index for index, row in enumerate(rows) if row.id == id and not row.run), 0)
+    place = (rows.place_of(id) or 0) if id else 0
     return place - place % LENGTH

@@ -31,7 +31,7 @@ class Line:
     account: Account  # what it holds of its own, and what of its parent
     parent: UUID | None  # in the tree
     parent_place: str  # the window of its parent and its mark in it, if that is another window: 64#r4c271ad2ee
-    child_place: str
+    child_place: str  # of its first fork, likewise
     current: bool
     found: bool
     is_ghost: bool  # in the trash, at the moment that is shown
@@ -121,33 +121,39 @@ def lines_of(
     run: Callable[[UUID], str],
     opened: Collection[UUID],
     place_of: Callable[[UUID | None], str],
+    ahead: Sequence[Row[UUID]],
     at: datetime | None,
 ) -> list[Line]:
+    """The lines of a window; `ahead` are the two rows below it."""
     sessions = Session.objects.visible().in_bulk([row.id for row in window])
     accounts = ledger.accounts(sessions)
     wanted = missing_parents(row.id for row in window if row.edge == "root")
-    children = shown.tree.children
+    tree = shown.tree
 
-    def line(row: Row[UUID]) -> Line:
-        session, parent = sessions[row.id], shown.tree.parents[row.id]
-        first = next(iter(children[row.id]), None) if row.goes_on else None
+    below = [*window, *ahead]
+
+    def line(place: int, row: Row[UUID]) -> Line:
+        session, parent = sessions[row.id], tree.parent_of(row.id)
+        has_forks = tree.weight_of(row.id) > 1
+        first = next((each.id for each in below[place + 1 : place + 3] if not each.run), None) if row.goes_on else None
         return Line(
             row,
             session,
             accounts.get(row.id, NO_ACCOUNT),
             parent,
             place_of(parent) if not row.run else "",
-            place_of(first) if not row.run else "",
+            place_of(first),
             row.id == current and not row.run,
             row.id in found and not row.run,
             session.trashed_at is not None and (at is None or session.trashed_at <= at),
             wanted.get(row.id, ""),
-            run(row.id) if row.run else fold(row.id) if children[row.id] else "",
+            run(row.id) if row.run else fold(row.id) if has_forks else "",
             run(row.id) if row.id in opened and not row.run else "",
             datetime.fromtimestamp(max(shown.nodes[id].updated for id in row.run), UTC) if row.run else None,
         )
 
-    return [line(row) for row in window if row.id in sessions]  # one may have been purged since
+    # One may have been purged since.
+    return [line(place, row) for place, row in enumerate(window) if row.id in sessions]
 
 
 def missing_parents(roots: Iterable[UUID]) -> dict[UUID, str]:

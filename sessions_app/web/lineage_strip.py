@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from sessions_app.lineages import Lineage
 from sessions_app.web.formats import day_text
@@ -62,12 +64,12 @@ class Strip:
 
 
 def strip_of(whole: Lineage, at: datetime | None) -> Strip:
-    nodes = whole.nodes.values()
-    first = min((node.created for node in nodes), default=0.0)
-    last = max((max(node.updated, node.created) for node in nodes), default=0.0)
+    created = [node.created for node in whole.nodes.values()]  # the older ones first
+    first = created[0] if created else 0.0
+    last = max(created[-1], max(node.updated for node in whole.nodes.values())) if created else 0.0
     until = at.timestamp() if at else last
-    is_counted = len(nodes) > LINES
-    bars = _counts(whole, first, last, until) if is_counted else _lines(whole, first, last, until)
+    is_counted = len(created) > LINES
+    bars = _counts(created, first, last, until) if is_counted else _lines(whole, first, last, until)
     return Strip(_moment(first), _moment(last), at, bars, is_counted)
 
 
@@ -84,10 +86,9 @@ def _lines(whole: Lineage, first: float, last: float, until: float) -> list[Bar]
     return bars
 
 
-def _counts(whole: Lineage, first: float, last: float, until: float) -> list[Bar]:
-    counts = [0] * BINS
-    for node in whole.nodes.values():
-        counts[min(BINS - 1, int(_hundredths(node.created, first, last) * BINS / 100))] += 1
+def _counts(created: list[float], first: float, last: float, until: float) -> list[Bar]:
+    ends = [bisect_left(created, first + (last - first) * place / BINS) for place in range(1, BINS)]
+    counts = [end - start for start, end in pairwise([0, *ends, len(created)])]
     most = max(counts)
     bars = []
     for place, count in enumerate(counts):

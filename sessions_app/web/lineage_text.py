@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from django.utils import timezone
@@ -19,7 +19,7 @@ LEVELS = 40  # from which on a text is not indented further
 TOGETHER = 500  # rows whose sessions are asked for at once
 
 
-def text_of(rows: list[Row[UUID]], current: UUID | None) -> Iterator[str]:
+def text_of(rows: Sequence[Row[UUID]], current: UUID | None) -> Iterator[str]:
     """A line for each row, indented by its level; a parent that is not in the store has one too."""
     deeper = 0
     for start in range(0, len(rows), TOGETHER):

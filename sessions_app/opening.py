@@ -17,7 +17,7 @@ from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from sessions_app import backups, database_faults, databases
+from sessions_app import backups, database_faults, databases, recent_reads
 from sessions_app.errors import DatabaseDamaged, DatabaseTooNew, MigrationFailed
 
 MIGRATION_LOCK = 0x4D696772  # any number that nobody else locks
@@ -37,6 +37,7 @@ def add(configuration: dict[str, Any]) -> str:
 
 def remove(alias: str) -> None:
     connections.settings.pop(alias, None)
+    recent_reads.forget(alias)
 
 
 def has_one_writer(alias: str) -> bool:

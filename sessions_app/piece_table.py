@@ -16,9 +16,9 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
-from sessions_app import bodies, gate, search_index, token_rows
+from sessions_app import bodies, gate, recent_reads, search_index, token_rows
 from sessions_app.database_faults import explained
-from sessions_app.databases import connection, execute
+from sessions_app.databases import connection, current, execute
 from sessions_app.errors import DamagedMessage
 from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
@@ -191,13 +191,68 @@ def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
     One statement, for on PostgreSQL the way to the server and back is most of what a window takes. Raises
     DamagedMessage.
     """
+    if not start and stop is None:
+        found = whole(session)
+        return None if found is None else found[0]
+    read = _read(session, start, stop)
+    return None if read is None else _messages(read)
+
+
+def whole(session: UUID) -> tuple[list[Message], bytes] | None:
+    """All messages of a live session and the digest that they end with, in one statement; None without such a session.
+
+    Of one that was read before it reads what has come since (recent_reads.py). Raises DamagedMessage.
+    """
+    place = current(), session
+    known, era = recent_reads.known(place)
+    if known:
+        read = _read(session, known.count, None, known.tail)
+        if read and read.start:
+            further = _messages(read)
+            if further:
+                recent_reads.remember(place, era, read.end, read.bodies, further, known)
+            return known.messages() + further, read.end
+    else:
+        read = _read(session, 0, None)
+    if read is None:
+        return None
+    messages = _messages(read)
+    if messages:
+        recent_reads.remember(place, era, read.end, read.bodies, messages, None)
+    return messages, read.end
+
+
+def known_messages(tail: Tail) -> list[Message] | None:
+    """All messages of a session with that tail, if they are kept here from when they were read."""
+    known, _ = recent_reads.known((current(), tail.session))
+    return known.messages() if known and known.tail == tail.digest else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The bodies of a window, each proved."""
+
+    start: int
+    bodies: list[bytes]
+    end: bytes  # the digest of the last of them
+    plain: bool  # whether orjson wrote all of them
+
+
+def _messages(read: _Read) -> list[Message]:
+    return bodies.decode_all(read.bodies) if read.plain else [bodies.decode(body) for body in read.bodies]
+
+
+def _read(session: UUID, start: int, stop: int | None, before: bytes | None = None) -> _Read | None:
+    """A window of a live session; all of it instead where the digest of what stands before it is not `before`."""
     start, stop = min(start, END), END if stop is None else min(stop, END)
     sight, parameters = gate.condition("session.project_id")
     bounds = [start, start - 1, stop, key(session), *parameters]
     with explained():
-        quickly = _joined(session, sight, start, bounds)
-        if isinstance(quickly, list):
+        quickly = _joined(session, sight, start, bounds, before)
+        if quickly:
             return quickly
+        if before:
+            return _read(session, 0, None)
         rows = execute(_WINDOW.format(_body("message.body"), sight), bounds).fetchall()
     if not rows:
         return None
@@ -207,7 +262,7 @@ def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
     digest: bytes | None = b""
     found = [row[2:] for row in rows if row[3] is not None]
     if start >= last:
-        return []
+        return _Read(start, [], b"", plain=True)
     if start:
         digest = _octets(found.pop(0)[1]) if found and found[0][0] == start - 1 else None
     proved, digest = _proved(found, start, last, digest)
@@ -215,28 +270,34 @@ def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
         raise DamagedMessage(last)
     if last < rows[0][0]:
         check_belongs(session, last - 1)
-    return [bodies.decode(body) for body in proved]
+    return _Read(start, proved, digest or b"", plain=False)
 
 
-def _joined(session: UUID, sight: str, start: int, bounds: list[Any]) -> list[Message] | None:
-    """The messages of a window by one text, where they are proved by it; None for whatever wants a closer look."""
+def _joined(session: UUID, sight: str, start: int, bounds: list[Any], expected: bytes | None) -> _Read | None:
+    """A window by one text, where it is proved by it, and to stand behind the `expected` digest where one is known.
+
+    None for whatever wants a closer look.
+    """
     statement = _JOINED.format(join=_JOIN[connection().vendor], sight=sight)
     count, size, first, at_end, tail, text, digests, others = execute(statement, [JOINED_MOST, *bounds]).fetchone()
-    if not isinstance(count, int) or not isinstance(size, int) or size > JOINED_MOST or others or not text:
+    if not isinstance(count, int) or not isinstance(size, int) or size > JOINED_MOST or others:
         return None
     if first != max(start - 1, 0) or at_end != min(bounds[2], count) - 1:
         return None
-    parts = _octets(text).split(bodies.BETWEEN)
+    parts = _octets(text).split(bodies.BETWEEN) if text else []
     last = min(bounds[2], count)
     stored = bytes.fromhex(digests or "")
     before = stored[: bodies.DIGEST_SIZE] if start else b""
+    if expected and before != expected:
+        return None
     if len(parts) != last - start or b"".join([before, *bodies.chain(before, parts)]) != stored:
         return None
-    if last == count and stored[-bodies.DIGEST_SIZE :] != bytes.fromhex(tail):
+    end = stored[-bodies.DIGEST_SIZE :]
+    if last == count and end != bytes.fromhex(tail):
         return None
     if 0 < last < count:
         check_belongs(session, last - 1)
-    return bodies.decode_all(parts)
+    return _Read(start, parts, end, plain=True)
 
 
 def length_of(body: str) -> str:

@@ -6,11 +6,14 @@ Only store.py, cleanup.py and journal.py call this module, inside of their trans
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sessions_app import change_log, piece_table, search_index, transcript_rows
-from sessions_app.databases import connection, execute
+from django.db import transaction
+
+from sessions_app import change_log, piece_table, recent_reads, search_index, transcript_rows
+from sessions_app.databases import connection, current, execute
 from sessions_app.piece_table import key
 from sessions_app.session_rows import uuid_of
 
@@ -35,6 +38,7 @@ def purge(ids: Sequence[UUID]) -> None:
     execute(f"DELETE FROM forklore_session WHERE id {among}", keys)  # noqa: S608
     search_index.drop_titles(keys)
     piece_table.drop_unneeded_of([strand for (strand,) in shown])
+    transaction.on_commit(partial(recent_reads.forget, current(), ids), using=current())
 
 
 def _revisions(keys: Sequence[Any]) -> list[Any]:

@@ -10,13 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from sessions_app import bodies, redaction_rows, secret_rules, session_rows
+from django.db import transaction
+
+from sessions_app import bodies, recent_reads, redaction_rows, secret_rules, session_rows
 from sessions_app.access import audit
 from sessions_app.actors import Role
+from sessions_app.databases import current
 from sessions_app.errors import InvalidRedaction
 from sessions_app.records import Message
 from sessions_app.secret_rules import mark
@@ -66,6 +70,8 @@ def redact(id: UUID, position: int | None = None, *, texts: Sequence[str] = ()) 
         if not outcome.messages and not outcome.sessions:
             raise InvalidRedaction("That text stands nowhere in the session, nor in its forks.")
         audit.append("redacted", "session", id, count=outcome.messages)
+        # After the commit, for until then others read what was there.
+        transaction.on_commit(partial(recent_reads.forget, current()), using=current())
     return Redaction(outcome.messages, len(outcome.sessions), redaction_rows.scrub())
 
 

@@ -411,7 +411,16 @@ def put(record: SessionRecord, *, agent: str = "") -> bool:
 
 def get(id: UUID) -> SessionRecord | None:
     """The whole session, or None if there is none or it is in the trash."""
-    return next(iter(_records("session.id = %s", [key(id)], 1, with_messages=True)), None)
+    found = session_rows.live("session.id = %s", [key(id)], 1)
+    if not found:
+        return None
+    messages = piece_table.known_messages(found[0].tail)
+    if messages is None:
+        read = piece_table.whole(id)
+        if read is None or read[1] != found[0].tail.digest:  # written in between
+            return next(iter(_records("session.id = %s", [key(id)], 1, with_messages=True)), None)
+        messages = read[0]
+    return found[0].record(messages)
 
 
 def get_messages(id: UUID, start: int = 0, stop: int | None = None) -> list[Message]:

@@ -149,8 +149,12 @@ def untag(request: HttpRequest, id: UUID, given: schemas.Tag) -> HttpResponse:
 def messages(
     request: HttpRequest, id: UUID, start: int = Query(0, ge=0), stop: int | None = Query(None, ge=0)
 ) -> HttpResponse:
-    found = store.get_messages(id, start, stop)
-    (record,) = store.find_by_id_prefix(str(id), 1, with_messages=False) or _missing(id)
+    if start == 0 and stop is None:
+        record = store.get(id) or _missing(id)[0]
+        found = record.messages
+    else:
+        found = store.get_messages(id, start, stop)
+        (record,) = store.find_by_id_prefix(str(id), 1, with_messages=False) or _missing(id)
     value = {"messages": found, "start": start, "message_count": record.message_count}
     return answer(request, value, headers=_etag(record))
 

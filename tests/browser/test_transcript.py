@@ -229,11 +229,13 @@ class TheHead:
         other.goto("/")
         expect(other.locator("live-page")).to_have_attribute("data-state", "on")
         page.goto(f"/sessions/{long.id}/")
-        page.route(
-            "**/projects/**",
-            lambda route: (other.locator(f"#session-{long.id}").wait_for(state="detached"), route.continue_()),
-        )
 
+        def answer_late(route):
+            answer = route.fetch(max_redirects=0)
+            other.locator(f"#session-{long.id}").wait_for(state="detached")
+            route.fulfill(response=answer)
+
+        page.route("**/delete/", answer_late)
         page.get_by_role("button", name="Move to the trash").click()
 
         expect(page.get_by_role("button", name="Undo")).to_be_visible()

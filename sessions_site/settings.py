@@ -102,6 +102,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "sessions_app.web.context.allowed",
+                "sessions_app.web.look.look",
             ],
             "builtins": ["sessions_app.templatetags.quick"],
         },

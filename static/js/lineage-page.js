@@ -31,7 +31,7 @@ customElements.define("lineage-page", class extends HTMLElement {
     const asked = this.asked = new AbortController();
     let fresh;
     try {
-      const answer = await fetch(url, { headers: { Accept: "text/html" }, signal: asked.signal });
+      const answer = await fetch(url, { headers: { Accept: "text/html", "Live-Refresh": "1" }, signal: asked.signal });
       if (!answer.ok) throw new Error(answer.statusText);
       fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       url = answer.redirected ? answer.url + new URL(url, location.href).hash : url;

@@ -15,7 +15,8 @@ const MOST_ROWS = 500; // of a list that is asked for anew
 const NOBODY = 4401; // what the server closes with when who had the page has it no longer
 
 async function get(url) {
-  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  // What is told once is for the page that the person goes to, and not for one that renews itself behind it.
+  const answer = await fetch(url, { headers: { Accept: "text/html", "Live-Refresh": "1" } });
   if (!answer.ok) throw Object.assign(new Error(`The server answered ${answer.status}.`), { status: answer.status });
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }

@@ -1,6 +1,7 @@
 // What every page needs; pages with more load it themselves.
 import "./errors.js";
 import "./key-help.js";
+import "./list-look.js";
 import "./live.js";
 import "./modal-dialog.js";
 import "./palette.js";

@@ -27,6 +27,57 @@ def focused(page):
     return page.evaluate("document.activeElement.innerText")
 
 
+def row_height(page):
+    return page.locator("tr[data-session]").first.bounding_box()["height"]
+
+
+class TheLook:
+    def test_is_chosen_at_once_and_remembered(self, desktop, sessions):
+        desktop.goto("/")
+        comfortable = row_height(desktop)
+        desktop.locator(".look summary").click()
+
+        with desktop.expect_response("**/look/"):
+            desktop.get_by_label("Compact").check()
+        with desktop.expect_response("**/look/"):
+            desktop.get_by_label("Turns").uncheck()
+
+        expect(desktop.locator("th.turns")).to_be_hidden()
+        expect(desktop.locator("#announcer")).to_have_text("Compact rows, without turns")
+        assert row_height(desktop) < comfortable
+        desktop.goto("/projects//code/shop/")
+        expect(desktop.locator("tr[data-session] td.turns").first).to_be_hidden()
+        expect(desktop.locator("th.size")).to_be_visible()
+        assert row_height(desktop) < comfortable
+
+    def test_is_chosen_without_javascript(self, plain_page, sessions):
+        plain_page.goto("/?sort=title")
+        plain_page.locator(".look summary").click()
+        plain_page.get_by_label("Compact").check()
+        plain_page.get_by_label("Agent").uncheck()
+
+        plain_page.get_by_role("button", name="Use").click()
+
+        expect(plain_page).to_have_url(re.compile(r"/\?sort=title$"))
+        expect(plain_page.locator("th.by")).to_be_hidden()
+        expect(plain_page.locator("th.turns")).to_be_visible()
+
+    def test_is_chosen_by_keyboard_on_a_page_without_faults(self, any_page, sessions):
+        any_page.goto("/")
+        summary = any_page.locator(".look summary")
+        summary.focus()
+        any_page.keyboard.press("Enter")
+        any_page.keyboard.press("Tab")
+        any_page.keyboard.press("ArrowDown")
+        expect(any_page.get_by_label("Compact")).to_be_checked()
+        assert accessibility.findings(any_page) == []
+
+        any_page.keyboard.press("Escape")
+
+        expect(any_page.get_by_label("Compact")).to_be_hidden()
+        expect(summary).to_be_focused()
+
+
 class TheList:
     def test_is_sorted_by_a_click_on_a_column(self, desktop, sessions):
         desktop.goto("/")

@@ -223,6 +223,23 @@ class TheHead:
         page.get_by_role("button", name="Undo").wait_for()
         assert site.store.get(long.id) is None
 
+    def test_offers_undo_where_an_open_page_is_told_of_it_first(self, site, long, open_page):
+        page = open_page()
+        other = page.context.new_page()
+        other.goto("/")
+        expect(other.locator("live-page")).to_have_attribute("data-state", "on")
+        page.goto(f"/sessions/{long.id}/")
+
+        def answer_late(route):
+            answer = route.fetch(max_redirects=0)
+            other.locator(f"#session-{long.id}").wait_for(state="detached")
+            route.fulfill(response=answer)
+
+        page.route("**/delete/", answer_late)
+        page.get_by_role("button", name="Move to the trash").click()
+
+        expect(page.get_by_role("button", name="Undo")).to_be_visible()
+
     def test_shows_prompts_and_answers_only_when_asked(self, long, page):
         page.goto(f"/sessions/{long.id}/")
         page.get_by_role("link", name="Focused").click()

@@ -88,6 +88,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "cleanup/": (Ask("/cleanup/", takes="all"), Ask("/cleanup/", "post", takes="all")),
     "cleanup/run/": (Ask("/cleanup/run/", "post", takes="all"),),
     "journal/": lists("/journal/"),
+    "look/": (Ask("/look/", "post", takes="anybody"),),
     "selection/": (writes("/selection/", id="{id}", do="trash", list="/"),),
     "space/": (Ask("/space/", takes="all"), Ask("/space/", "post", takes="all")),
     "undo/": (Ask("/undo/", "post", takes="anybody"),),

@@ -34,6 +34,15 @@ class Deleting:
         assert restored.redirect_chain == [(f"/sessions/{session.id}/", 302)]
         assert titles(visitor.get("/")) == ["the session"]
 
+    def test_leaves_the_undo_to_the_page_that_is_gone_to_where_another_renews_itself_before(self, visitor, session):
+        visitor.post(f"/sessions/{session.id}/delete/")
+
+        behind = [visitor.get(path, headers={"Live-Refresh": "1"}) for path in ("/", f"/sessions/{session.id}/")]
+        gone_to = visitor.get("/projects//code/shop/")
+
+        assert all("undo-toast" not in answer.content.decode() for answer in behind)
+        assert "Moved “the session” to the trash" in page(gone_to).one("undo-toast").text
+
     @pytest.mark.parametrize(("forks", "words"), [(1, "; its fork stays"), (3, "; its 3 forks stay")])
     def test_says_that_forks_stay(self, visitor, the_store, session, forks, words):
         for _ in range(forks):

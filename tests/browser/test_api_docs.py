@@ -13,8 +13,7 @@ from tests.builders import a_session
 def keep(page, name):
     """A picture for whoever looks, where PICTURES names a directory."""
     if pictures := os.environ.get("PICTURES"):
-        scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
-        page.screenshot(path=Path(pictures) / f"{name}-{scheme}-{page.viewport_size['width']}.png")
+        page.screenshot(path=Path(pictures) / f"{name}-{page.viewport_size['width']}.png")
 
 
 class TheDescription:

@@ -26,9 +26,8 @@ class TheComparison:
         any_page.goto(f"/compare/{forks[0].id}/{forks[1].id}/")
         expect(any_page.get_by_role("heading", name="Turn 2")).to_be_visible()
         if pictures := os.environ.get("PICTURES"):
-            scheme = any_page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
             width = any_page.viewport_size["width"]
-            any_page.screenshot(path=f"{pictures}/compare-{scheme}-{width}.png", full_page=True)
+            any_page.screenshot(path=f"{pictures}/compare-{width}.png", full_page=True)
         assert accessibility.findings(any_page) == []
         assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

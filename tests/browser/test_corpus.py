@@ -16,6 +16,7 @@ from sessions_app.errors import StoreError
 from sessions_app.records import SessionRecord
 from tests.browser.corpus import EVENTS, LONG, TELLTALE, packed, payloads, run_raw
 
+pytestmark = pytest.mark.once
 PAYLOADS = payloads()
 TOGETHER = 15  # payloads in a message, of which a page shows sixty
 QUERIES = None if LONG else 5  # pages that show what was searched for

@@ -46,10 +46,10 @@ def damaged(tmp_path_factory):
         yield server.url, {"base_url": server.url, "storage_state": {"cookies": [cookie], "origins": []}}
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("desktop", "dark"), ("phone", "light")])
-def test_every_page_says_that_the_database_is_damaged(browser, damaged, size, scheme):
+@pytest.mark.parametrize("size", SIZES)
+def test_every_page_says_that_the_database_is_damaged(browser, damaged, size):
     url, let_in = damaged
-    context = browser.new_context(**let_in, color_scheme=scheme, **SIZES[size])
+    context = browser.new_context(**let_in, **SIZES[size])
     faults = []
     try:
         page = context.new_page()
@@ -60,12 +60,12 @@ def test_every_page_says_that_the_database_is_damaged(browser, damaged, size, sc
         expect(page.locator("tr[data-session] .title").first).to_be_visible()
         assert accessibility.findings(page) == []
         if place := os.environ.get("FORKLORE_PICTURES"):
-            page.screenshot(path=Path(place) / f"damaged-{size}-{scheme}.png")
+            page.screenshot(path=Path(place) / f"damaged-{size}.png")
         page.locator("tr[data-session] .title").first.click()
         expect(page.get_by_role("alert")).to_contain_text("is damaged")
         expect(page.locator("article, .message").first).to_be_visible()
         if place:
-            page.screenshot(path=Path(place) / f"damaged-session-{size}-{scheme}.png")
+            page.screenshot(path=Path(place) / f"damaged-session-{size}.png")
     finally:
         context.close()
     assert faults == []

@@ -47,8 +47,7 @@ def test_a_page_is_clean_in_every_width_and_scheme(any_page, forks, name):
     any_page.goto(path.format(*forks))
     expect(any_page.get_by_role("heading", name=heading).first).to_be_visible()
     if pictures := os.environ.get("PICTURES"):
-        scheme = any_page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
-        any_page.screenshot(path=f"{pictures}/{name}-{scheme}-{any_page.viewport_size['width']}.png", full_page=True)
+        any_page.screenshot(path=f"{pictures}/{name}-{any_page.viewport_size['width']}.png", full_page=True)
     assert accessibility.findings(any_page) == []
     assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

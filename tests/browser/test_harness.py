@@ -20,12 +20,13 @@ class ASite:
 
 
 class APage:
-    def test_has_a_persons_width_and_colours(self, any_page, request):
-        size, scheme = request.node.callspec.params["any_page"].split("-")
-        any_page.goto("/healthz")
+    @pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
+    def test_has_a_persons_width_and_colours(self, open_page, size, scheme):
+        page = open_page(size, scheme)
+        page.goto("/healthz")
 
-        assert any_page.evaluate("innerWidth") == {"desktop": 1280, "phone": 390}[size]
-        assert any_page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
+        assert page.evaluate("innerWidth") == {"desktop": 1280, "phone": 390}[size]
+        assert page.evaluate(accessibility.IS_DARK) == (scheme == "dark")
 
     @pytest.mark.parametrize(
         ("script", "fault"),
@@ -50,3 +51,25 @@ class APage:
     def test_is_checked_by_axe(self, desktop):
         desktop.goto("/healthz")
         assert any("document-title" in finding for finding in accessibility.findings(desktop))
+
+    @pytest.mark.parametrize(
+        ("opened", "colours", "found"),
+        [
+            ("light", "light-dark(#000, #333), light-dark(#fff, #000)", ["dark"]),
+            ("dark", "light-dark(#000, #333), light-dark(#fff, #000)", ["dark"]),
+            ("light", "light-dark(#ccc, #fff), light-dark(#fff, #000)", ["light"]),
+            ("dark", "light-dark(#ccc, #fff), light-dark(#fff, #000)", ["light"]),
+            ("light", "light-dark(#000, #fff), light-dark(#fff, #000)", []),
+        ],
+    )
+    def test_is_checked_by_axe_in_both_schemes_wherever_it_was_opened(self, browser, opened, colours, found):
+        with browser.new_context(color_scheme=opened) as context:
+            page = context.new_page()
+            color, background = colours.split(", light", 1)
+            page.set_content(
+                f"<style>:root {{ color-scheme: light dark; color: {color}; background: light{background} }}</style>"
+                "<main>hello</main>"
+            )
+            contrast = [each for each in accessibility.findings(page) if each.startswith("color-contrast:")]
+            assert [each[-6:].strip("( )") for each in contrast] == found
+            assert page.evaluate(accessibility.IS_DARK) == (opened == "dark")

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+pytestmark = pytest.mark.once
 PAYLOADS = (
     "<script>window.hacked = 1; alert(1)</script>",
     "<img src=x onerror='window.hacked = 1; alert(1)'>",

@@ -31,10 +31,7 @@ class TheTree:
         any_page.goto(f"/sessions/{family[0].id}/lineage/")
         expect(any_page.get_by_role("link", name="smaller steps", exact=True)).to_be_visible()
         if pictures := os.environ.get("PICTURES"):
-            scheme = any_page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
-            any_page.screenshot(
-                path=f"{pictures}/lineage-{scheme}-{any_page.viewport_size['width']}.png", full_page=True
-            )
+            any_page.screenshot(path=f"{pictures}/lineage-{any_page.viewport_size['width']}.png", full_page=True)
         assert accessibility.findings(any_page) == []
         assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -239,6 +236,7 @@ class TheLineageOfAProject:
         expect(rows(desktop)).to_have_count(6)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("shape", trees.SHAPES)
 @pytest.mark.parametrize("count", [10, 1_000, 10_000])
 def test_a_tree_of_any_size_and_shape_is_gone_through_by_keys(site, desktop, count, shape):

@@ -386,7 +386,6 @@ class WhatItSays:
         writer.append(session.id, said("new one"))
         expect(any_page.get_by_role("link", name="1 new message")).to_be_visible()
         if pictures := os.environ.get("PICTURES"):
-            scheme = any_page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
-            any_page.screenshot(path=f"{pictures}/live-{scheme}-{any_page.viewport_size['width']}.png")
+            any_page.screenshot(path=f"{pictures}/live-{any_page.viewport_size['width']}.png")
         assert accessibility.findings(any_page) == []
         assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -131,21 +131,22 @@ class ABrowser:
         expect(page.get_by_role("heading", name="Projects")).to_be_visible()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_its_pages_have_no_findings_of_axe(a_page, provider, picture, size, scheme):
-    page = a_page(size, scheme)
+def test_its_pages_have_no_findings_of_axe(a_page, provider, picture, size):
+    page = a_page(size)
     page.goto("/enter/")
     assert accessibility.findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    picture(page, f"openid-sign-in-{size}-{scheme}")
+    picture(page, f"openid-sign-in-{size}")
     sign_in(page)
     expect(page.get_by_role("heading", name="Projects")).to_be_visible()
     page.goto("/settings/")
     assert accessibility.findings(page) == []
-    picture(page, f"openid-account-{size}-{scheme}")
+    picture(page, f"openid-account-{size}")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
 def test_the_pages_of_people_have_no_findings_of_axe(a_page, picture, size, scheme):
     sign_in(a_page())
@@ -164,6 +165,7 @@ def test_the_pages_of_people_have_no_findings_of_axe(a_page, picture, size, sche
     picture(page, f"openid-person-{size}-{scheme}")
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", SIZES)
 def test_the_page_that_leads_there_has_no_findings_of_axe_and_a_link(a_page, picture, size):
     page = a_page(size, "dark")

@@ -61,11 +61,11 @@ def team(tmp_path_factory):
         yield server
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_team_signs_in_and_its_pages_have_no_findings_of_axe(team, browser, size, scheme):
+def test_a_team_signs_in_and_its_pages_have_no_findings_of_axe(team, browser, size):
     faults = []
-    with closing(browser.new_context(base_url=team.url, color_scheme=scheme, **SIZES[size])) as context:
+    with closing(browser.new_context(base_url=team.url, **SIZES[size])) as context:
         page = context.new_page()
         collect_faults(page, team.url, faults)
         page.goto("/settings/people/")

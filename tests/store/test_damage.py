@@ -13,6 +13,7 @@ import pytest
 
 from tests.builders import user_environment
 
+pytestmark = pytest.mark.once
 CHECKOUT = Path(__file__).parents[2]
 FILES = 10_000 if os.environ.get("FORKLORE_LONG") == "1" else 1_000
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.builders import user_environment
 
+pytestmark = pytest.mark.once
 CHECKOUT = Path(__file__).parent.parent.parent
 SIZE = 1000 if os.environ.get("FORKLORE_LONG") else 100  # MB
 BOUND = 256  # MB above what the process takes before

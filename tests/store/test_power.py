@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.builders import user_environment
 
+pytestmark = pytest.mark.once
 CHECKOUT = Path(__file__).parents[2]
 CUTS = 5_000 if os.environ.get("FORKLORE_LONG") == "1" else 400
 

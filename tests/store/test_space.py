@@ -127,6 +127,10 @@ class Sizes:
                     look()
 
     def test_of_the_index_grow_with_it(self, the_store):
+        if connection().vendor == "postgresql":  # what earlier tests wrote is room that would be filled first
+            with connection().cursor() as cursor:
+                for table in [name for name in connection().introspection.table_names() if "_search" in name]:
+                    cursor.execute(f"VACUUM FULL {table}")
         before = space.database().index_bytes
         for number in range(50):
             a_session(the_store, " ".join(f"word{number}x{n}" for n in range(400)))

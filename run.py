@@ -71,7 +71,7 @@ def test(arguments):
     python = python_with("test")
     get_what_tests_need()
     os.chdir(CHECKOUT)
-    # They start Forklore some two hundred times, and each would compile it anew: 0.8 s of the processor.
+    # Each start of Forklore would compile it anew: 0.2 s of the processor.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     replace_by(python, "-m", "pytest", *workers(arguments), *arguments)
 

@@ -22,6 +22,7 @@ from sessions_app.models import Project, Session
 from sessions_app.tree import Layout, with_all_above
 from sessions_app.web import live, projects
 from sessions_app.web.context import address
+from sessions_app.web.lineage_about import about
 from sessions_app.web.lineage_lines import Line, lines_of, short
 from sessions_app.web.lineage_strip import STEPS, strip_of
 from sessions_app.web.lineage_text import text_of
@@ -52,7 +53,7 @@ MOST_FOLDED = 500  # sessions that an address folds or unfolds
 
 class LineageForm(forms.Form):
     """The query string: from=ROW, fold=ID.ID… and open=ID.ID…, runs=all, sort=newest, at=MOMENT or step=NUMBER, q=WORDS,
-    only=found, alone=1 (of a project), as=text."""
+    only=found, alone=1 (of a project), about=ID (told beside the tree), as=text, or as=about for that alone."""
 
     at = forms.DateTimeField(required=False)
     step = forms.IntegerField(required=False, min_value=0, max_value=STEPS)
@@ -61,6 +62,7 @@ class LineageForm(forms.Form):
     runs = forms.ChoiceField(required=False, choices=[("all", "")])
     only = forms.ChoiceField(required=False, choices=[("found", "")])
     alone = forms.BooleanField(required=False)
+    about = forms.UUIDField(required=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,11 @@ def _answer(request: HttpRequest, scope: Scope, whole: Lineage, marks: dict[str,
     if not form.is_valid():
         raise BadRequest(next(iter(form.errors.values()))[0])
     wish = form.cleaned_data
+    chosen = about(wish["about"] or scope.current, scope.current)
+    if request.GET.get("as") == "about":
+        if chosen is None:
+            raise Http404("There is no such session.")
+        return render(request, "lineage/_about.html", {"about": chosen})
     if wish["step"] is not None:
         moment = strip_of(whole, None).moment_of(wish["step"])
         return redirect(address(request, step=None, at=f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None))
@@ -130,7 +137,13 @@ def _answer(request: HttpRequest, scope: Scope, whole: Lineage, marks: dict[str,
     context = _totals(request, scope, whole, shown, rows, wish) | _window(
         request, scope, shown, rows, found, folded, opened, wish
     )
-    context |= {"found": len(found), "problem": problem, "alone": alone, "strip": strip_of(whole, wish["at"])}
+    context |= {
+        "found": len(found),
+        "problem": problem,
+        "alone": alone,
+        "strip": strip_of(whole, wish["at"]),
+        "about": chosen,
+    }
     # The past stays as it was.
     return render(request, "lineage/page.html", (marks if not wish["at"] else {}) | context)
 

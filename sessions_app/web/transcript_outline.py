@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from sessions_app import bodies, piece_table
+from sessions_app.errors import DamagedMessage
 from sessions_app.models import Session
 from sessions_app.projection import prompt_text
 from sessions_app.session_rows import snapshot
@@ -54,12 +55,21 @@ def outline(session: Session, position: int) -> Outline:
 
 
 def _read(session: Session, position: int, count: int) -> tuple[list[tuple[int, str]], int]:
-    with snapshot():
-        of = piece_table.pieces(session.id, session.message_count)
-        found, before = piece_table.prompts_around(of, position, count)
-        if found:
-            piece_table.check_belong(session.id, of, found[0][0], found[-1][0])
+    try:
+        with snapshot():
+            of = piece_table.pieces(session.id, session.message_count)
+            found, before = piece_table.prompts_around(of, position, count)
+            if found:
+                piece_table.check_belong(session.id, of, found[0][0], found[-1][0])
+    except DamagedMessage:  # the rest of the page can be read
+        return [(position, DAMAGED)], 0
     return [(at, _words(body)) for at, body in found], before
+
+
+def first_words(session: Session, position: int) -> str:
+    """The first prompt from a position on, or else the last one before it; "" where there is none."""
+    found, _ = _read(session, position - 1, 2)
+    return next((words for at, words in found if at >= position), found[0][1] if found else "")
 
 
 def _words(body: bytes | None) -> str:

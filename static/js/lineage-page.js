@@ -1,17 +1,20 @@
 // <lineage-page>: goes from one state of a lineage to another without leaving the page, so that focus and place stay;
 // moves by arrow keys from a session to its parent (left), first child (right), the rows beside it, and with Shift to
-// its siblings; and keeps which sessions were ticked while their rows are out of sight.
+// its siblings; keeps which sessions were ticked while their rows are out of sight; and tells beside the tree of the one
+// in whose row somebody is.
 import { addKey } from "./keys.js";
 import { morph } from "./morph.js";
 import { moment } from "./relative-time.js";
 
 const PAUSE = 350; // milliseconds after which a slider that is moved by keys is taken to have arrived
+const SETTLED = 120; // milliseconds after which somebody stays in a row
 const MOST = 4; // sessions that are compared
 
 customElements.define("lineage-page", class extends HTMLElement {
   connectedCallback() {
     this.chosen = new Set();
-    this.addEventListener("click", (event) => this.follow(event));
+    this.addEventListener("click", (event) => { this.follow(event); this.tell(event); });
+    this.addEventListener("focusin", (event) => this.tell(event));
     this.addEventListener("keydown", (event) => this.move(event));
     this.addEventListener("input", (event) => { if (event.target.name === "step") this.show(event.target); });
     this.addEventListener("change", (event) => this.change(event));
@@ -27,7 +30,40 @@ customElements.define("lineage-page", class extends HTMLElement {
     this.go(link.href);
   }
 
+  // Of a row that is in focus, or was clicked beside its links.
+  tell(event) {
+    const row = event.target.closest(".lanes tr[id]");
+    if (!row || (event.type === "click" && event.target.closest("a, button, label"))) return;
+    clearTimeout(this.settling);
+    this.settling = setTimeout(() => this.about(row), SETTLED);
+  }
+
+  async about(row) {
+    const id = row.querySelector("a.title")?.pathname.match(/[0-9a-f-]{36}/)?.[0];
+    if (!id || this.querySelector(".about").dataset.row === row.id) return;
+    const url = new URL(location.href);
+    url.hash = "";
+    url.searchParams.set("about", id);
+    const kept = url.href;
+    url.searchParams.set("as", "about");
+    const answer = await fetch(url, { headers: { "Live-Refresh": "1" } }).catch(() => null);
+    if (!answer?.ok || !row.isConnected) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".about");
+    if (!fresh) return;
+    this.told = id;
+    history.replaceState(history.state, "", kept);
+    this.querySelector(".about").replaceWith(fresh);
+    this.mark();
+  }
+
+  // The row of which is told.
+  mark() {
+    const id = this.querySelector(".about").dataset.row;
+    for (const row of this.querySelectorAll(".lanes tr[id]")) row.toggleAttribute("data-chosen", row.id === id);
+  }
+
   async go(url, isNew = true) {
+    url = this.told ? withParameter(url, "about", this.told) : url;
     const asked = this.asked = new AbortController();
     let fresh;
     try {
@@ -45,6 +81,7 @@ customElements.define("lineage-page", class extends HTMLElement {
       const other = fresh.querySelector(`lineage-page [data-live="${part.dataset.live}"]`);
       if (other) morph(part, other);
     }
+    this.mark();
     const slider = this.querySelector("[name=step]");
     if (slider) slider.value = slider.defaultValue;
     this.choose();
@@ -141,6 +178,12 @@ customElements.define("lineage-page", class extends HTMLElement {
     return (step < 0 ? rows.slice(0, at).reverse() : rows.slice(at + 1)).find((each) => each.dataset.parent === parent);
   }
 });
+
+function withParameter(address, name, value) {
+  const url = new URL(address, location.href);
+  url.searchParams.set(name, value);
+  return url.href;
+}
 
 // The address of the window that begins at a row: "64#mark".
 function windowAt(place) {

@@ -57,6 +57,34 @@ def focused(page):
     return page.locator(".lanes .title:focus")
 
 
+class TheChosenSession:
+    def test_follows_the_focus_and_stays_while_the_tree_changes(self, desktop, family):
+        root, forks, inner = family
+        desktop.goto(f"/sessions/{root.id}/lineage/")
+        told = desktop.get_by_role("complementary", name="Chosen session")
+        expect(told.get_by_role("heading")).to_have_text("Mend the cart")
+        desktop.locator(f"#t{inner.id.hex[:10]}").focus()
+        expect(told.get_by_role("heading")).to_have_text("smaller steps")
+        desktop.keyboard.press("ArrowLeft")
+        expect(told.get_by_role("heading")).to_have_text("with a queue instead")
+        desktop.get_by_role("link", name="Newest first").click()
+        desktop.wait_for_url("**sort=newest**")
+        expect(told.get_by_role("heading")).to_have_text("with a queue instead")
+        desktop.reload()
+        expect(told.get_by_role("heading")).to_have_text("with a queue instead")
+        told.get_by_role("link", name="Compare").click()
+        desktop.wait_for_url(f"**/compare/{root.id}/{forks[0].id}/**")
+
+    def test_is_the_row_that_was_clicked(self, desktop, family):
+        root, _, inner = family
+        desktop.goto(f"/sessions/{root.id}/lineage/")
+        desktop.locator(f"#r{inner.id.hex[:10]} td").nth(3).click()
+        told = desktop.get_by_role("complementary", name="Chosen session")
+        expect(told.get_by_role("heading")).to_have_text("smaller steps")
+        expect(told).to_contain_text("its parent, #3")
+        assert accessibility.findings(desktop) == []
+
+
 class MovingByKeys:
     def test_goes_to_parent_child_and_sibling(self, desktop, family):
         root, forks, _ = family

@@ -362,3 +362,43 @@ class TheCommand:
     def test_says_when_there_is_none(self, the_store):
         with pytest.raises(CommandError, match="No session"):
             call_command("lineage", "zz")
+
+
+class TheChosenSession:
+    def test_is_that_of_the_page_until_another_is_asked_for(self, the_store, visitor):
+        root = a_session(the_store, "Mend the cart", "done", "and the till")
+        fork = the_store.fork_at(root.id, 2)
+        the_store.append(fork.id, [a_message("another way")])
+        told = beside(page(visitor, root))
+        assert "<h2><bdi>Mend the cart</bdi></h2>" in told
+        assert "3 own, 0 shared" in told
+        assert f"/compare/{root.id}/" not in told
+
+        told = beside(page(visitor, root, f"?about={fork.id}"))
+        assert '<blockquote class="words">another way</blockquote>' in told
+        assert "1 own, 2 shared" in told
+        assert f'href="/sessions/{root.id}/m/1/">its parent, #2</a>' in told
+        assert f'href="/compare/{root.id}/{fork.id}/"' in told
+        alone = visitor.get(f"/sessions/{root.id}/lineage/?about={fork.id}&as=about").content.decode()
+        assert beside(alone) == told
+
+    def test_is_told_of_in_the_trash_too(self, the_store, visitor):
+        root = a_session(the_store, "one", "two")
+        fork = the_store.fork_at(root.id, 2)
+        the_store.delete(fork.id)
+        told = beside(page(visitor, root, f"?about={fork.id}"))
+        assert f'action="/sessions/{fork.id}/restore/"' in told
+        assert "/compare/" not in told
+
+    def test_is_none_of_what_there_is_not(self, the_store, visitor):
+        root = a_session(the_store, "one")
+        nobody = UUID(int=7)
+        assert "hidden" in beside(page(visitor, root, f"?about={nobody}"))
+        assert visitor.get(f"/sessions/{root.id}/lineage/?about={nobody}&as=about").status_code == 404
+        assert visitor.get(f"/sessions/{root.id}/lineage/?about=x").status_code == 400
+
+
+def beside(text: str) -> str:
+    """What is told beside the tree; the form's secret differs each time."""
+    (told,) = re.findall(r"<aside.*?</aside>", text, re.DOTALL)
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", told)

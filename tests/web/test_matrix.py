@@ -143,7 +143,9 @@ TABLE: dict[str, tuple[Ask, ...]] = {
         Ask("/sessions/{id}/parent/", "post", (("root", "1"),), takes="all"),
     ),
     "projects/<project:name>/lineage/": reads(
-        "/projects/{project}/lineage/", "/projects/{project}/lineage/?as=text&alone=1&q={word}"
+        "/projects/{project}/lineage/",
+        "/projects/{project}/lineage/?as=text&alone=1&q={word}",
+        "/projects/{project}/lineage/?as=about&about={id}",
     ),
     "compare/": (Ask("/compare/", takes="anybody"),),
     "sessions/<uuid:id>/forks/": (writes("/sessions/{id}/forks/", position="1", count="2"),),
@@ -156,7 +158,9 @@ TABLE: dict[str, tuple[Ask, ...]] = {
         ),  # what somebody may not change is left out: tests/web/test_hygiene.py
     ),
     "ledger/": reads("/ledger/?project={project}"),
-    "sessions/<uuid:id>/lineage/": reads("/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}"),
+    "sessions/<uuid:id>/lineage/": reads(
+        "/sessions/{id}/lineage/", "/sessions/{id}/lineage/?as=text&q={word}", "/sessions/{id}/lineage/?as=about"
+    ),
     "compare/<uuid:id>/<uuid:other>/": reads("/compare/{id}/{twin}/"),
     "compare/<uuid:id>/<uuid:other>/keep/": (writes("/compare/{id}/{twin}/keep/"),),
     "compare/<uuid:id>/<uuid:other>/<uuid:third>/": reads("/compare/{id}/{twin}/{third}/"),

@@ -27,7 +27,7 @@ from sessions_site.guard import Guard, Rules
 from tests.builders import a_session, environment
 from tests.servers import Server
 from tests.store.storage import settled
-from tests.store.test_changes import newest
+from tests.store.storage import newest
 from tests.streaming import Streaming
 from tests.web.conftest import Visitor
 

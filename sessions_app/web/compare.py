@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -17,8 +16,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from sessions_app import cleanup, gate, store
 from sessions_app.actors import Role
-from sessions_app.models import Message, Session
+from sessions_app.models import Session
 from sessions_app.projection import Kind, Projection, project
+from sessions_app.web.compare_beginning import said_alike, shared_by
 from sessions_app.web.compare_figures import READ, Figures, figures_of, lowest
 from sessions_app.web.compare_words import Run, differing
 from sessions_app.web.errors import missing_is_404
@@ -143,47 +143,13 @@ def keep(request: HttpRequest, id: UUID, other: UUID, third: UUID | None = None,
 def compared(sessions: Sequence[Session], start: int) -> Comparison:
     """Two to four live sessions, with the turns from `start` on, counted from the last common message."""
     ids = [each.pk for each in sessions]
-    shared = min(shared_by(sessions[0], each) for each in sessions[1:])
+    shared = said_alike(sessions, min(shared_by(sessions[0], each) for each in sessions[1:]))
     sides = [_side(letter, each, ids, shared) for letter, each in zip(LETTERS, sessions, strict=False)]
     total = max(1 if any(side.figures.messages for side in sides) else 0, *(len(side.prompts) for side in sides))
     start = min(start, max(total - 1, 0))
     before = len([position for position in store.prompt_positions(ids[0]) if position < shared])
     turns = [_turn(sides, number, before) for number in range(start, min(start + TURNS, total))]
     return Comparison(sides, shared, before, total, start, turns)
-
-
-def shared_by(first: Session, second: Session) -> int:
-    """How many leading messages two sessions have in common.
-
-    Where they show the same strand they do; past that their chained digests tell, in about log2(n) steps. So it is
-    right too where a long chain of forks was copied into a strand of its own, or two agents wrote the same.
-    """
-    if first.pk == second.pk:
-        return first.message_count
-    one, two = _ranges(first), _ranges(second)
-    low, high = 0, min(first.message_count, second.message_count)
-    for (strand, start, stop), (strand2, start2, stop2) in zip(one, two, strict=False):
-        if (strand, start) != (strand2, start2):
-            break
-        low = min(stop, stop2)
-        if stop != stop2:
-            break
-    while low < high:
-        middle = (low + high + 1) // 2
-        if _digest(one, middle - 1) == _digest(two, middle - 1):
-            low = middle
-        else:
-            high = middle - 1
-    return low
-
-
-def _ranges(session: Session) -> list[tuple[int, int, int]]:
-    return sorted(Session.objects.visible().filter(pk=session.pk).shown_ranges(), key=lambda one: one[1])
-
-
-def _digest(ranges: Sequence[tuple[int, int, int]], position: int) -> bytes:
-    strand = ranges[bisect_right(ranges, position, key=lambda one: one[1]) - 1][0]
-    return bytes(Message.objects.values_list("digest", flat=True).get(strand=strand, position=position))
 
 
 def _live(id: UUID) -> Session:

@@ -7,7 +7,7 @@ import pytest
 
 from sessions_app.actors import Role
 from sessions_app.models import Session
-from sessions_app.web.compare import shared_by
+from sessions_app.web.compare_beginning import shared_by
 from sessions_app.web.compare_figures import figures_of, shortened
 from sessions_app.web.compare_words import differing
 from tests.builders import a_message, a_session
@@ -122,6 +122,21 @@ class TheComparison:
         shown = reading.page(visitor.get(f"/sessions/{root.id}/lineage/"))
         assert {str(root.id), str(left.id)} <= {box["value"] for box in shown.all("input", form="choice")}
         assert shown.one("form", id="choice")["action"] == "/compare/"
+
+
+def test_copies_that_an_agent_made_of_a_session_have_in_common_what_they_say(the_store, visitor):
+    def line(number, name, text=None):
+        role = ("user", "assistant")[number % 2]
+        said = {"role": role, "content": [{"type": "text", "text": text or f"step {number}"}]}
+        return {"type": role, "uuid": f"{name}{number}", "sessionId": name, "message": said}
+
+    one = the_store.create("demo", [line(number, "a") for number in range(250)])
+    other = the_store.create("demo", [line(number, "b") for number in range(230)])
+    assert "Since their last common message, #229" in page(visitor, one, other)
+    the_store.append(other.id, [line(230, "b"), line(231, "b", "another way")])
+    shown = page(visitor, one, other)
+    assert "Since their last common message, #230" in shown
+    assert f'href="/sessions/{other.id}/m/231/">#231' in shown
 
 
 def test_the_common_prefix_is_that_of_the_messages(the_store):

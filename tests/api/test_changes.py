@@ -26,8 +26,7 @@ from sessions_site import asgi
 from sessions_site.guard import Guard, Rules
 from tests.builders import a_session, environment
 from tests.servers import Server
-from tests.store.storage import settled
-from tests.store.storage import newest
+from tests.store.storage import newest, settled
 from tests.streaming import Streaming
 from tests.web.conftest import Visitor
 

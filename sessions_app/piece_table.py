@@ -121,7 +121,7 @@ def keys(ids: Iterable[UUID]) -> list[UUID] | list[str]:
     return list(ids) if connection().features.has_native_uuid_field else [id.hex for id in ids]
 
 
-# Reading
+# Reading messages
 
 
 def pieces(session: UUID, count: int, start: int = 0, stop: int | None = None) -> list[Piece]:
@@ -172,17 +172,6 @@ def whole_bodies(piece: Piece, start: int, stop: int) -> Iterator[tuple[int, byt
         for position in range(start, stop):
             with suppress(DamagedMessage):
                 yield from list(enumerate(read_bodies([piece], position, position + 1), position))
-
-
-def is_proved(strand: int, position: int, body: bytes) -> bool:
-    """Whether a body that was read by itself is what was written. On PostgreSQL taken for granted: it checks its pages."""
-    if connection().vendor != "sqlite":
-        return True
-    found = execute(
-        f"SELECT digest, {_DIGEST_BEFORE} FROM forklore_message message WHERE strand_id = %s AND position = %s",  # noqa: S608
-        [strand, position],
-    ).fetchone()
-    return found is not None and _if_proved(body, *found) is not None
 
 
 def window(session: UUID, start: int, stop: int | None) -> list[Message] | None:
@@ -300,6 +289,9 @@ def _joined(session: UUID, sight: str, start: int, bounds: list[Any], expected: 
     return _Read(start, parts, end, plain=True)
 
 
+# Proving that what is read is what was written
+
+
 def length_of(body: str) -> str:
     """SQL for the bytes of a body, packed or not, as it was written; `body` is a column."""
     whole = f"octet_length({body})" if connection().vendor == "postgresql" else f"length(CAST({body} AS BLOB))"
@@ -346,6 +338,22 @@ def _proved(rows: Sequence[tuple], first: int, stop: int, digest: bytes | None) 
     return found, _octets(rows[-1][1]) if rows else digest
 
 
+def is_proved(strand: int, position: int, body: bytes) -> bool:
+    """Whether a body that was read by itself is what was written. On PostgreSQL taken for granted: it checks its pages."""
+    if connection().vendor != "sqlite":
+        return True
+    found = execute(
+        f"SELECT digest, {_DIGEST_BEFORE} FROM forklore_message message WHERE strand_id = %s AND position = %s",  # noqa: S608
+        [strand, position],
+    ).fetchone()
+    return found is not None and _if_proved(body, *found) is not None
+
+
+def _if_proved(body: Any, digest: Any, before: Any) -> bytes | None:
+    written = _written(body)
+    return written if bodies.chain(_octets(before), [written]) == [_octets(digest)] else None
+
+
 def check_belongs(session: UUID, position: int) -> None:
     """That what a session shows at a position is its own, however sound the strand is that a piece names.
 
@@ -357,11 +365,14 @@ def check_belongs(session: UUID, position: int) -> None:
             raise DamagedMessage(position)
 
 
-def check_belong(session: UUID, of: Sequence[Piece], first: int, last: int) -> None:
+def check_pieces(session: UUID, of: Sequence[Piece], first: int, last: int) -> None:
     """The same of each piece that holds any of the positions from first to last."""
     for piece in of:
         if piece.start <= last and piece.stop > first:
             check_belongs(session, piece.start)
+
+
+# Reading prompts
 
 
 def prompt_positions(of: Sequence[Piece]) -> list[int]:
@@ -392,11 +403,6 @@ def _check_counted(totals: Sequence[int], position: int) -> None:
     """That each prompt was counted as the next one. Raises DamagedMessage."""
     if any(after != before + 1 for before, after in pairwise(totals)):
         raise DamagedMessage(position)
-
-
-def _if_proved(body: Any, digest: Any, before: Any) -> bytes | None:
-    written = _written(body)
-    return written if bodies.chain(_octets(before), [written]) == [_octets(digest)] else None
 
 
 def prompts_around(of: Sequence[Piece], position: int, count: int) -> tuple[list[tuple[int, bytes | None]], int]:
@@ -438,6 +444,9 @@ def _prompts(columns: str, of: Sequence[Piece], start: int = 0, stop: int | None
             " WHERE strand_id = %s AND position >= %s AND position < %s AND kind = 1 ORDER BY position",
             [piece.strand, max(start, piece.start), last],
         ).fetchall()
+
+
+# Where sessions agree, and what they come to up to a position
 
 
 def tail_at(of: Sequence[Piece], session: UUID, position: int, first_prompt: int | None) -> Tail:

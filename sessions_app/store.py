@@ -452,7 +452,7 @@ def prompts(id: UUID, start: int = 0, stop: int | None = None) -> list[tuple[int
         stop = row.tail.count if stop is None else stop
         of = piece_table.pieces(id, row.tail.count, max(start - 1, 0), stop)
         found = piece_table.prompts(of, start, stop)
-        piece_table.check_belong(id, of, start, stop - 1)
+        piece_table.check_pieces(id, of, start, stop - 1)
     return [(position, (prompt_text(_whole(position, body)) or "")[:PROMPT_LENGTH]) for position, body in found]
 
 

@@ -182,7 +182,9 @@ class ComparedTurn(Schema):
 
 
 class Comparison(Schema):
-    shared: int = Field(description="Leading messages that both have; the next ones are their own.")
+    shared: int = Field(
+        description="Leading messages that both have, or in which they say the same; the next ones are their own."
+    )
     shared_turns: int
     sessions: list[Compared] = Field(description="The two, in the order of the address.")
     counted: int = Field(description="Own messages of each whose tokens, calls, errors and files are counted at most.")

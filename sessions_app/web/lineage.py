@@ -22,7 +22,7 @@ from sessions_app.models import Project, Session
 from sessions_app.tree import Layout, with_all_above
 from sessions_app.web import live, projects
 from sessions_app.web.context import address
-from sessions_app.web.lineage_about import about
+from sessions_app.web.lineage_about import About, about
 from sessions_app.web.lineage_lines import Line, lines_of, short
 from sessions_app.web.lineage_strip import STEPS, strip_of
 from sessions_app.web.lineage_text import text_of
@@ -104,11 +104,11 @@ def _answer(request: HttpRequest, scope: Scope, whole: Lineage, marks: dict[str,
     if not form.is_valid():
         raise BadRequest(next(iter(form.errors.values()))[0])
     wish = form.cleaned_data
-    chosen = about(wish["about"] or scope.current, scope.current)
     if request.GET.get("as") == "about":
-        if chosen is None:
+        told = _about(scope, wish)
+        if told is None:
             raise Http404("There is no such session.")
-        return render(request, "lineage/_about.html", {"about": chosen})
+        return render(request, "lineage/_about.html", {"about": told})
     if wish["step"] is not None:
         moment = strip_of(whole, None).moment_of(wish["step"])
         return redirect(address(request, step=None, at=f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment else None))
@@ -142,10 +142,14 @@ def _answer(request: HttpRequest, scope: Scope, whole: Lineage, marks: dict[str,
         "problem": problem,
         "alone": alone,
         "strip": strip_of(whole, wish["at"]),
-        "about": chosen,
+        "about": _about(scope, wish),
     }
     # The past stays as it was.
     return render(request, "lineage/page.html", (marks if not wish["at"] else {}) | context)
+
+
+def _about(scope: Scope, wish: dict[str, Any]) -> About | None:
+    return about(wish["about"] or scope.current, scope.current)
 
 
 def _read(source: str) -> tuple[grammar.Query | None, str]:

@@ -60,7 +60,7 @@ def _read(session: Session, position: int, count: int) -> tuple[list[tuple[int, 
             of = piece_table.pieces(session.id, session.message_count)
             found, before = piece_table.prompts_around(of, position, count)
             if found:
-                piece_table.check_belong(session.id, of, found[0][0], found[-1][0])
+                piece_table.check_pieces(session.id, of, found[0][0], found[-1][0])
     except DamagedMessage:  # the rest of the page can be read
         return [(position, DAMAGED)], 0
     return [(at, _words(body)) for at, body in found], before

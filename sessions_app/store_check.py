@@ -396,14 +396,22 @@ def _some_grams() -> set[str]:
     ((last,),) = _fetch("SELECT COALESCE(MAX(id), 0) FROM forklore_strand")
     grams = set()
     for _ in range(SAMPLED):
-        rows = _fetch(
-            "SELECT body FROM forklore_message WHERE strand_id >= %s ORDER BY strand_id, position LIMIT 1 OFFSET %s",
-            [random.randint(0, last), random.randrange(20)],
-        )
-        text = search_index.document_of(bodies.plain(rows[0][0])) if rows else ""
+        text = search_index.document_of(bodies.plain(_some_body(random.randint(0, last))))
         at = random.randrange(max(1, len(text) - 2))
         grams.add(text[at : at + 3])
     return {gram for gram in grams if len(gram) == 3}
+
+
+def _some_body(strand: int) -> Any:
+    """One of the twenty messages from that strand on, or the first of them where there are fewer."""
+    for skipped in (random.randrange(20), 0):
+        rows = _fetch(
+            "SELECT body FROM forklore_message WHERE strand_id >= %s ORDER BY strand_id, position LIMIT 1 OFFSET %s",
+            [strand, skipped],
+        )
+        if rows:
+            return rows[0][0]
+    return b"null"
 
 
 def _all_messages(progress: Progress | None) -> Iterator[tuple[int, list[tuple[int, str]]]]:

@@ -157,6 +157,8 @@ def entries(limit: int = 50, before: int | None = None) -> list[Entry]:
 def resume() -> list[Entry]:
     """Go on with what was cut off by a kill; what had only been planned is dropped."""
     gate.check_over_all(CLEANING)
+    if purging.sweep():
+        space.give_back(GIVING_BACK)
     abandoned = JournalEntry.objects.filter(state=JournalEntry.State.PLANNING, moment__lt=store.now() - PLANNED_BY)
     for row in abandoned:
         with writing():
@@ -305,6 +307,8 @@ def _finish(number: int) -> Entry:
                 journal.mark(number, fitting, journal.DONE)
                 journal.count(number, len(fitting))
             journal.mark(number, [id for id in ids if id not in set(fitting)], journal.PASSED_OVER)
+        if entry.action == "purge":
+            purging.sweep()  # before the run is done, for then its bytes have come free
 
 
 def _purge_some(number: int, ids: Sequence[UUID]) -> None:
@@ -376,6 +380,7 @@ def _take_back(number: int) -> Entry:
                 return _entry(JournalEntry.objects.get(pk=number))
             journal.take_back(entry, journal.fitting_undo(entry, ids), store.now())
             journal.mark(number, ids, journal.UNDONE)
+        purging.sweep()  # of a rewrite, what it had written
 
 
 # Packing reads and writes whole sessions, and so does it outside of the transactions that note it.

@@ -16,7 +16,7 @@ from django.db.models import F, QuerySet
 
 from sessions_app.databases import connection, current, execute, plan_for_many_rows
 from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalItem
-from sessions_app.piece_table import keys, length_of
+from sessions_app.piece_table import DROPPED_BYTES, END, keys, length_of
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.session_rows import moment_for_database, snapshot, uuid_of
 
@@ -38,24 +38,27 @@ ORDER BY fit.updated_at DESC, fit.id"""
 _CREATED = """ SELECT session.id FROM listed JOIN forklore_session session ON session.id = listed.id
 ORDER BY session.created_at DESC, session.id"""
 # Of a session's messages those of the strand that it may append to; a child that lost its parent shows others' still.
-_OWN = """SELECT session.id, COALESCE(session.message_count - strand.start, 0)
+_OWN = """SELECT session.id, COALESCE(session.message_count - strand.start, 0), session.size_bytes
 FROM forklore_session session LEFT JOIN forklore_strand strand ON strand.id = session.strand_id WHERE session.id IN ({})"""
 _REVISED = "SELECT parent_id FROM forklore_session WHERE relation = 'revision' AND parent_id IS NOT NULL"
 _CHILDREN = "SELECT id, parent_id FROM forklore_session WHERE parent_id IS NOT NULL AND trashed_at IS NULL"
 
-# What is dropped of a strand begins where nobody else shows it, and ends where the strand does; nothing of one goes to
-# which a session that stays may append. Totals are of all messages before, so the first one must count itself.
+# What is dropped of a strand begins where nobody else shows it, and ends where it is shown to, or where it ends if one
+# of those that go may append to it; nothing of one goes to which a session that stays may append. What an earlier purge
+# left behind it is no longer theirs. Totals are of all messages before, so the first one must count itself.
 _FREED = """WITH listed AS MATERIALIZED ({}),
 going AS MATERIALIZED (SELECT id FROM listed UNION SELECT kept.id FROM forklore_session kept
     WHERE kept.relation = 'revision' AND kept.parent_id IN (SELECT id FROM listed)),
 cut AS MATERIALIZED (
-    SELECT piece.strand_id AS strand, COALESCE(MAX(CASE WHEN going.id IS NULL THEN piece.stop END), 0) AS needed
+    SELECT piece.strand_id AS strand, COALESCE(MAX(CASE WHEN going.id IS NULL THEN piece.stop END), 0) AS needed,
+    MAX(COALESCE(piece.stop, {})) AS shown
     FROM forklore_piece piece LEFT JOIN going ON going.id = piece.session_id WHERE piece.strand_id IN (
         SELECT touched.strand_id FROM going CROSS JOIN forklore_piece touched WHERE touched.session_id = going.id)
     GROUP BY piece.strand_id
     HAVING MAX(CASE WHEN going.id IS NULL AND piece.stop IS NULL THEN 1 ELSE 0 END) = 0)
 SELECT COALESCE(SUM(
-    (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand ORDER BY position DESC LIMIT 1)
+    (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand AND position < cut.shown
+     ORDER BY position DESC LIMIT 1)
     - CASE WHEN cut.needed > strand.start
         THEN (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand AND position = cut.needed - 1)
         WHEN strand.start = 0 THEN 0
@@ -137,14 +140,19 @@ def bytes_freed(ids: Sequence[UUID]) -> int:
 def in_small_groups(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
     """Sessions in the order given, some at once that have few messages together, or one."""
     marks = ", ".join(["%s"] * len(ids))
-    own = {uuid_of(id): count for id, count in execute(_OWN.format(marks), keys(ids)).fetchall()} if ids else {}
-    group, messages = list[UUID](), 0
+    rows = execute(_OWN.format(marks), keys(ids)).fetchall() if ids else []
+    own = {uuid_of(id): (count, size) for id, count, size in rows}
+    group, messages, held = list[UUID](), 0, 0
     for id in ids:
-        if group and (len(group) == GROUP or messages + own[id] > GROUP_MESSAGES):
+        count, size = own[id]
+        if group and (
+            len(group) == GROUP or messages + count > GROUP_MESSAGES or (count and held + size > DROPPED_BYTES)
+        ):
             yield group
-            group, messages = [], 0
+            group, messages, held = [], 0, 0
         group.append(id)
-        messages += own[id]
+        messages += count
+        held += size if count else 0
     if group:
         yield group
 
@@ -181,7 +189,7 @@ def _needed_by_forks(going: Collection[Key]) -> set[Key]:
 
 
 def _freed(listed: Sequence[Key]) -> int:
-    statement = _FREED.format(_LIST[connection().vendor], length_of("first.body"))
+    statement = _FREED.format(_LIST[connection().vendor], END, length_of("first.body"))
     return int(execute(statement, [_listed(listed)]).fetchone()[0])
 
 

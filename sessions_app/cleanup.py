@@ -22,7 +22,7 @@ from sessions_app.errors import AlreadyChanged, InvalidPolicy, JournalEntryNotFo
 from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.querysets import RUNNING, SessionQuerySet
 from sessions_app.search.filters import filters_of
-from sessions_app.session_rows import removing, writing
+from sessions_app.session_rows import removing, snapshot, writing
 from sessions_app.titles import check_project, clean_tag
 
 Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move", "pack"]
@@ -65,8 +65,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a policy would do by now: to which sessions, the bytes of bodies that come free once they are purged, and
-    how many fit and are yet kept, by the reason."""
+    """What a policy would do by now: to which sessions, the bytes of bodies that come free once they are purged, or that
+    packing saves, and how many fit and are yet kept, by the reason."""
 
     sessions: list[UUID]
     freed_bytes: int
@@ -74,6 +74,7 @@ class Preview:
     kept_sessions: list[tuple[UUID, str]] = field(default_factory=list)  # the newest of them, with the reason
     last: Entry | None = None  # the last run of the policy
     again: int = 0  # sessions that the last run took too, and that came back since; all others are new
+    measured_bytes: int | None = None  # by which what packing saves is estimated, where it was not measured
 
 
 # Many at once
@@ -201,20 +202,28 @@ def policy(name: str) -> Policy:
 
 def preview(policy: Policy) -> Preview:
     """What a run would do. Raises InvalidPolicy, InvalidQuery and NotAllowed."""
-    gate.check_over_all(CLEANING)
-    fitting = _fitting(policy.query, policy.action)
-    found = cleanup_rows.planned(fitting, store.now() - RUNNING, with_parents=policy.action == "pack")
-    freed = 0 if policy.action in ("archive", "pack") else found.freed_bytes
+    found, measured = _planned(policy), None
+    freed = 0 if policy.action == "archive" else found.freed_bytes
+    if policy.action == "pack":
+        with snapshot():
+            saving = packing.saving(cleanup_rows.runs_of(found.sessions))
+        freed, measured = saving.saved_bytes, saving.of_bytes if saving.estimated else None
     last, again = _since_last(policy, found.sessions)
-    return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again)
+    return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again, measured)
 
 
 def run(policy: Policy) -> Entry:
     """Do what `preview` says, as one entry of the journal. Raises what `preview` raises."""
-    return _run(policy.action, preview(policy).sessions, policy.name, policy.query)
+    return _run(policy.action, _planned(policy).sessions, policy.name, policy.query)
 
 
 # Helpers, in the order in which they are called
+
+
+def _planned(policy: Policy) -> cleanup_rows.Planned:
+    gate.check_over_all(CLEANING)
+    fitting = _fitting(policy.query, policy.action)
+    return cleanup_rows.planned(fitting, store.now() - RUNNING, with_parents=policy.action == "pack")
 
 
 def _since_last(policy: Policy, sessions: list[UUID]) -> tuple[Entry | None, int]:

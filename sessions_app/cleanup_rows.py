@@ -16,6 +16,7 @@ from django.db.models import F, QuerySet
 
 from sessions_app.databases import connection, current, execute, plan_for_many_rows
 from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalItem
+from sessions_app.packing import Run
 from sessions_app.piece_table import DROPPED_BYTES, END, keys, length_of
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.session_rows import moment_for_database, snapshot, uuid_of
@@ -65,6 +66,19 @@ SELECT COALESCE(SUM(
         ELSE (SELECT size_total - {} FROM forklore_message first
               WHERE strand_id = cut.strand AND position = strand.start) END), 0)
 FROM cut JOIN forklore_strand strand ON strand.id = cut.strand"""
+
+
+# What some sessions show of each strand, from its beginning to where the longest of them ends.
+_RUNS = """WITH listed AS MATERIALIZED ({}),
+shown AS MATERIALIZED (
+    SELECT piece.strand_id AS strand, MIN(piece.start) AS start, MAX(COALESCE(piece.stop, session.message_count)) AS stop
+    FROM listed JOIN forklore_session session ON session.id = listed.id
+    JOIN forklore_piece piece ON piece.session_id = session.id GROUP BY piece.strand_id)
+SELECT shown.strand, shown.start, shown.stop, last.size_total - CASE WHEN shown.start = 0 THEN 0
+    ELSE (SELECT first.size_total - {} FROM forklore_message first
+          WHERE first.strand_id = shown.strand AND first.position = shown.start) END
+FROM shown JOIN forklore_message last ON last.strand_id = shown.strand AND last.position = shown.stop - 1
+WHERE shown.stop > shown.start ORDER BY shown.strand"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +149,12 @@ def newest_first(ids: Sequence[UUID]) -> list[UUID]:
 def bytes_freed(ids: Sequence[UUID]) -> int:
     """Bytes of bodies that go when these sessions are purged: what others show stays, and nothing counts twice."""
     return _freed(keys(ids))
+
+
+def runs_of(ids: Sequence[UUID]) -> list[Run]:
+    """The messages that these sessions show, each once."""
+    statement = _RUNS.format(_LIST[connection().vendor], length_of("first.body"))
+    return [Run(*row) for row in execute(statement, [_listed(keys(ids))]).fetchall()]
 
 
 def in_small_groups(ids: Sequence[UUID]) -> Iterator[list[UUID]]:

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from sessions_app import cleanup, schedule
 from sessions_app.cleanup import Entry, Policy
 from sessions_app.errors import InvalidPolicy, StoreError
-from sessions_app.web.formats import deed_text, packed_text, size_text
+from sessions_app.web.formats import deed_text, packed_text, saving_text, size_text
 
 
 class Command(BaseCommand):
@@ -116,6 +116,8 @@ def _planned(policy: Policy) -> str:
     line = f"{policy.name}: {len(found.sessions):,} sessions to {policy.action}"
     if policy.action in ("trash", "purge"):
         line += f"; {size_text(found.freed_bytes)} come free once they are purged"
+    elif policy.action == "pack" and found.sessions:
+        line += f", which {saving_text(found.freed_bytes, found.measured_bytes)}"
     lines = [line, *(f"  kept: {count:,} {reason}" for reason, count in found.kept.items())]
     if found.last:
         lines.append(

@@ -182,6 +182,7 @@ def save_policy(name: str, query: str, action: PolicyAction, *, enabled: bool = 
     _fitting(query, action)
     with writing():
         cleanup_rows.keep_policy(cleaned, query, action, enabled)
+        cleanup_rows.keep_first_look(store.now())
         audit.append("set policy", "policy", cleaned)
     return Policy(cleaned, query, action, enabled)
 

@@ -6,16 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import F, QuerySet
+from django.db.models import F, Max, QuerySet
 
 from sessions_app.databases import connection, current, execute, plan_for_many_rows
-from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalItem
+from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalEntry, JournalItem, Session
 from sessions_app.packing import Run
 from sessions_app.piece_table import DROPPED_BYTES, END, keys, length_of
 from sessions_app.querysets import SessionQuerySet
@@ -106,6 +106,31 @@ def packed() -> QuerySet:
 def keep_schedule(enabled: bool, every_hours: int, trash_days: int | None, now: datetime) -> None:
     values = {"enabled": enabled, "every_hours": every_hours, "trash_days": trash_days, "due_at": now}
     CleanupSchedule.objects.update_or_create(pk=1, defaults=values)
+
+
+def keep_first_look(now: datetime) -> None:
+    """Somebody who sets up clean-up looks at it for the first time, whatever old sessions were just brought in."""
+    CleanupSchedule.objects.get_or_create(pk=1)
+    CleanupSchedule.objects.filter(pk=1, seen_at=None).update(seen_at=now)
+
+
+def keep_clock(seen_at: datetime | None, doubted_at: datetime | None) -> None:
+    CleanupSchedule.objects.update_or_create(pk=1, defaults={"seen_at": seen_at, "doubted_at": doubted_at})
+
+
+def longest_silence(since: datetime | None, now: datetime) -> timedelta:
+    """The longest time, to the day, in which no session was written to and nothing was done to any; without `since`
+    that up to now, and none where nothing ever was."""
+    moments = [] if since is None else [since]
+    for model, column in ((Session, "updated_at"), (JournalEntry, "moment")):
+        up_to_now = model.objects.filter(**{f"{column}__lte": now})
+        if since is None:
+            moments += [last] if (last := up_to_now.aggregate(last=Max(column))["last"]) else []
+        else:
+            moments += up_to_now.filter(**{f"{column}__gt": since}).datetimes(column, "day", tzinfo=UTC)
+    moments = [max(moments)] if moments and since is None else moments
+    ascending = sorted([*moments, now])
+    return max((after - before for before, after in pairwise(ascending)), default=timedelta(0))
 
 
 def take_lease(holder: str, now: datetime, length: timedelta) -> bool:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from sessions_app import cleanup
+from sessions_app import cleanup, schedule, store
 from sessions_app.errors import InvalidPolicy, InvalidQuery
 from sessions_app.models import Session
 from sessions_app.web.formats import saving_text
@@ -43,6 +44,28 @@ def run(request: HttpRequest) -> HttpResponse:
     return redirect("web:cleanup")
 
 
+@require_POST
+def set_schedule(request: HttpRequest) -> HttpResponse:
+    """Whether clean-up runs by itself; or `trust`, that the clock is right."""
+    check_admin(request)
+    form = request.POST
+    if form.get("trust"):
+        schedule.trust_clock()
+        messages.success(request, "Clean-up goes on by itself")
+        return redirect("web:cleanup")
+    try:
+        hours, days = int(form.get("every_hours", "")), int(form.get("trash_days", ""))
+        found = schedule.set_schedule(
+            enabled=form.get("by_itself") == "1", every_hours=hours, trash_days=days if days else None
+        )
+    except ValueError:
+        return _page(request, status=422, error="Hours and days are numbers.")
+    except InvalidPolicy as error:
+        return _page(request, status=422, error=str(error))
+    messages.success(request, f"Clean-up by itself is {'on' if found.enabled else 'off'}")
+    return redirect("web:cleanup")
+
+
 # Helpers, in the order in which they are called
 
 
@@ -61,6 +84,7 @@ def _page(request: HttpRequest, chosen: str = "", status: int = 200, **more: obj
     policies = cleanup.policies()
     policy = next((each for each in policies if each.name == chosen), None)
     preview = cleanup.preview(policy) if policy else None
+    planned, until = schedule.schedule(), schedule.doubted_until(store.now())
     context = {
         "policies": policies,
         "policy": policy,
@@ -69,6 +93,9 @@ def _page(request: HttpRequest, chosen: str = "", status: int = 200, **more: obj
         "kept": sorted(preview.kept.items()) if preview else [],
         "titles": _titles(preview.sessions[:SHOWN]) if preview else [],
         "journal": told(cleanup.entries(LATEST)),
+        "program": settings.FORKLORE_PROGRAM,
+        "schedule": planned,
+        "doubt": schedule.doubt_text(until) if until and planned.enabled else "",
         "place": "cleanup",
         **more,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import cast
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from sessions_app import cleanup, schedule, store
+from sessions_app.cleanup import Preview
 from sessions_app.errors import InvalidPolicy, InvalidQuery
 from sessions_app.models import Session
 from sessions_app.web.formats import saving_text
@@ -20,7 +22,7 @@ from sessions_app.web.journal import text_of, told
 from sessions_app.web.settings_context import check_admin
 
 LATEST = 10  # entries of the journal
-SHOWN = 20  # sessions of a preview, by title
+SHOWN = 20  # sessions of a preview
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -91,7 +93,11 @@ def _page(request: HttpRequest, chosen: str = "", status: int = 200, **more: obj
         "preview": preview,
         "saving": saving_text(preview.freed_bytes, preview.measured_bytes) if preview else "",
         "kept": sorted(preview.kept.items()) if preview else [],
-        "titles": _titles(preview.sessions[:SHOWN]) if preview else [],
+        "going": _rows(preview.sessions[:SHOWN]) if preview else [],
+        "staying": _kept(preview) if preview else [],
+        "staying_total": sum(preview.kept.values()) if preview else 0,
+        "new": len(preview.sessions) - preview.again if preview else 0,
+        "wanted": policy and {**asdict(policy), "enabled": "1" if policy.enabled else "0"},
         "journal": told(cleanup.entries(LATEST)),
         "program": settings.FORKLORE_PROGRAM,
         "schedule": planned,
@@ -102,6 +108,12 @@ def _page(request: HttpRequest, chosen: str = "", status: int = 200, **more: obj
     return render(request, "cleanup/page.html", context, status=status)
 
 
-def _titles(ids: Sequence[UUID]) -> list[str]:
-    found = dict(Session.objects.visible().filter(pk__in=ids).values_list("pk", "title"))
+def _rows(ids: Sequence[UUID]) -> list[Session]:
+    found = Session.objects.visible().select_related("project").in_bulk(ids)
     return [found[id] for id in ids if id in found]
+
+
+def _kept(preview: Preview) -> list[tuple[Session, str]]:
+    """Sessions that fit and stay, each with the reason."""
+    reasons = dict(preview.kept_sessions[:SHOWN])
+    return [(session, reasons[session.pk]) for session in _rows(list(reasons))]

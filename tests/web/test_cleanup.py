@@ -26,6 +26,9 @@ class CleaningUp:
         assert "Kept: 1 pinned." in found
         assert "old 1" in found
         assert "<bdi>new</bdi>" not in found
+        assert found.count("<bdi>old 0</bdi>") == 1  # beside the reason
+        assert '<td class="end">pinned</td>' in found
+        assert 'value="before:90d"' in found  # to be changed
 
         visitor.post("/cleanup/run/", {"policy": "old ones"})
         assert {session.id for session in the_store.find_by_id_prefix("", 9)} == {old[0].id, new.id}
@@ -34,6 +37,9 @@ class CleaningUp:
         visitor.post("/undo/", {"number": cleanup.entries()[0].number, "back": "/cleanup/"})
         assert len(the_store.find_by_id_prefix("", 9)) == 4
         assert "undone" in page(visitor)
+        found = page(visitor, "/cleanup/?policy=old+ones")
+        assert "The last run took 2" in found
+        assert "2 of these are here again, 0 are new." in found
 
     def test_says_what_is_wrong_with_a_policy_and_keeps_what_was_typed(self, visitor):
         answer = visitor.post("/cleanup/", {"name": "x", "query": "before:soon", "action": "trash"})

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from sessions_app import cleanup
 from sessions_app.errors import InvalidPolicy, InvalidQuery
 from sessions_app.models import Session
+from sessions_app.web.formats import saving_text
 from sessions_app.web.journal import text_of, told
 from sessions_app.web.settings_context import check_admin
 
@@ -64,6 +65,7 @@ def _page(request: HttpRequest, chosen: str = "", status: int = 200, **more: obj
         "policies": policies,
         "policy": policy,
         "preview": preview,
+        "saving": saving_text(preview.freed_bytes, preview.measured_bytes) if preview else "",
         "kept": sorted(preview.kept.items()) if preview else [],
         "titles": _titles(preview.sessions[:SHOWN]) if preview else [],
         "journal": told(cleanup.entries(LATEST)),

@@ -49,6 +49,7 @@ class CleaningUp:
         visitor.post("/cleanup/", {"name": "cold", "query": "before:90d", "action": "pack"})
         found = page(visitor, "/cleanup/?policy=cold")
         assert "Pack 1 session" in found
+        assert "1 session</b> to pack, which <b>saves 4 KB</b>" in found
         assert "come free" not in found
         visitor.post("/cleanup/run/", {"policy": "cold"})
         assert "1 session packed: 4 KB as" in page(visitor)

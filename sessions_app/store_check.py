@@ -411,7 +411,7 @@ def _some_body(strand: int) -> Any:
         )
         if rows:
             return rows[0][0]
-    return b"null"
+    return "{}"
 
 
 def _all_messages(progress: Progress | None) -> Iterator[tuple[int, list[tuple[int, str]]]]:

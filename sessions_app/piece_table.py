@@ -318,8 +318,8 @@ def _octets(value: Any) -> bytes:
     return value.encode(errors="replace") if isinstance(value, str) else bytes(value or b"")
 
 
-def _written(body: Any) -> bytes:
-    """A body as it was written, packed or not."""
+def written(body: Any) -> bytes:
+    """A body as it was written, packed or not; of a damaged file it may be anything, and then is not what its digest says."""
     return bodies.plain_bytes(_octets(body))
 
 
@@ -338,7 +338,7 @@ def _proved(rows: Sequence[tuple], first: int, stop: int, digest: bytes | None) 
     """
     if digest is None:
         raise DamagedMessage(first)
-    found = [_written(body) for _, _, body in rows]
+    found = [written(body) for _, _, body in rows]
     expected = range(first, stop)
     for place, row, proof in zip(expected, rows, bodies.chain(digest, found), strict=False):
         if row[0] != place or row[1] != proof:
@@ -360,8 +360,8 @@ def is_proved(strand: int, position: int, body: bytes) -> bool:
 
 
 def _if_proved(body: Any, digest: Any, before: Any) -> bytes | None:
-    written = _written(body)
-    return written if bodies.chain(_octets(before), [written]) == [_octets(digest)] else None
+    found = written(body)
+    return found if bodies.chain(_octets(before), [found]) == [_octets(digest)] else None
 
 
 def check_belongs(session: UUID, position: int) -> None:
@@ -495,7 +495,7 @@ def _totals(of: Sequence[Piece], position: int) -> tuple[bytes, int, int]:
         ).fetchone()
     if found is None:
         raise DamagedMessage(position)
-    return bytes(found[0]), found[1], found[2]
+    return _octets(found[0]), found[1], found[2]
 
 
 # Writing

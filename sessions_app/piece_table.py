@@ -9,7 +9,7 @@ Only store.py calls this module, inside of its transactions. Decision 0001 says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -27,6 +27,9 @@ PIECE_LIMIT = 48  # of a session; more make reading slower than a copy is dear
 BATCH = 500  # messages moved at once
 DROPPED_BYTES = 4_000_000  # of bodies that go in one transaction, or one body
 END = 2**31 - 1  # beyond every position
+
+Place = tuple[int, int]  # a strand, and a position in it
+
 JOINED_MOST = 64 * 1024 * 1024  # bytes of a session that is read as one text; SQLite's longest has a thousand million
 
 # The bodies and the digests of a window as one text each, put together by the database: a thousand rows, each handed over
@@ -65,6 +68,11 @@ _DIGEST_BEFORE = (
     "COALESCE((SELECT before.digest FROM forklore_message before WHERE before.strand_id = message.strand_id"
     " AND before.position = message.position - 1),"
     " (SELECT strand.base_digest FROM forklore_strand strand WHERE strand.id = message.strand_id))"
+)
+# CROSS, so that SQLite looks up what is wanted instead of reading all to see whether it is.
+_DIGESTS_AT = (
+    f"SELECT strand_id, position, digest, {_DIGEST_BEFORE} FROM json_each(%s) wanted CROSS JOIN forklore_message message"  # noqa: S608
+    " WHERE strand_id = wanted.value >> 32 AND position = wanted.value & 4294967295"
 )
 # The digest at the end of the piece that shows a position, and what the rest of the session says that it is.
 _ANCHOR = f"""SELECT message.digest, CASE WHEN piece.stop IS NULL OR piece.stop >= session.message_count THEN session.tail_digest
@@ -348,15 +356,17 @@ def _proved(rows: Sequence[tuple], first: int, stop: int, digest: bytes | None) 
     return found, _octets(rows[-1][1]) if rows else digest
 
 
-def is_proved(strand: int, position: int, body: bytes) -> bool:
-    """Whether a body that was read by itself is what was written. On PostgreSQL taken for granted: it checks its pages."""
-    if connection().vendor != "sqlite":
-        return True
-    found = execute(
-        f"SELECT digest, {_DIGEST_BEFORE} FROM forklore_message message WHERE strand_id = %s AND position = %s",  # noqa: S608
-        [strand, position],
-    ).fetchone()
-    return found is not None and _if_proved(body, *found) is not None
+def unproved(read: Mapping[Place, bytes]) -> set[Place]:
+    """Those of bodies, by strand and position, that are not what was written. On PostgreSQL none: it checks its pages."""
+    if connection().vendor != "sqlite" or not read:
+        return set()
+    wanted = ",".join(str(strand << 32 | position) for strand, position in read)
+    found = execute(_DIGESTS_AT, [f"[{wanted}]"]).fetchall()
+    return read.keys() - {
+        (strand, position)
+        for strand, position, digest, before in found
+        if _if_proved(read[strand, position], digest, before) is not None
+    }
 
 
 def _if_proved(body: Any, digest: Any, before: Any) -> bytes | None:

@@ -12,9 +12,8 @@ from uuid import UUID
 from django.core.exceptions import EmptyResultSet
 
 from sessions_app import gate, piece_table, session_rows
-from sessions_app.bodies import plain_bytes
 from sessions_app.databases import connection, current, execute
-from sessions_app.piece_table import Piece
+from sessions_app.piece_table import Piece, written
 from sessions_app.search.candidates import Candidates
 from sessions_app.search.filters import Filters
 
@@ -122,10 +121,7 @@ def messages_at(places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Mess
             " JOIN forklore_message message ON strand_id = wanted.strand AND position = wanted.place",
             [[strand for strand, _ in places], [position for _, position in places]],
         )
-    return {
-        (strand, position): (position, kind, plain_bytes(bytes(body)))
-        for strand, position, kind, body in rows.fetchall()
-    }
+    return {(strand, position): (position, kind, written(body)) for strand, position, kind, body in rows.fetchall()}
 
 
 def messages(strand: int, positions: Sequence[int]) -> list[Message]:
@@ -138,7 +134,7 @@ def messages(strand: int, positions: Sequence[int]) -> list[Message]:
         f"SELECT position, kind, {_body()} FROM forklore_message message WHERE strand_id = %s AND {where} ORDER BY position",  # noqa: S608
         [strand, *parameters],
     )
-    return [(position, kind, plain_bytes(bytes(body))) for position, kind, body in found.fetchall()]
+    return [(position, kind, written(body)) for position, kind, body in found.fetchall()]
 
 
 def facts_of(keys: set[Any]) -> dict[Any, tuple[UUID, str, str, datetime, int]]:

@@ -32,7 +32,9 @@ def first_look(folded: str) -> Callable[[bytes], bool]:
 
     def may_contain(body: bytes) -> bool:
         written = body.lower()  # ASCII alone, which is what the runs are made of
-        return (first in written and all(run in written for run in others)) or _says_otherwise(body, written)
+        if first in written and (not others or all(run in written for run in others)):
+            return True
+        return _says_otherwise(body, written)
 
     return may_contain
 

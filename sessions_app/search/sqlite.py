@@ -22,10 +22,12 @@ SHOWING = 4e-6  # seconds that it takes to sort the sessions of a candidate
 MOST_LISTED = 5_000  # candidates that are waited for; where there are more, to have them all spares the more
 PROBE = 100  # documents looked at to tell how common a trigram is
 PROBED = 12  # trigrams of a query, at most, of which that is asked
+# Characters of code and of prose in it, the commonest first: of a long query the trigrams are asked of that seem rare.
+COMMONEST = " etaonirslcd\npumfhgyb_.vw,k=x'\"()-:1023;/[]#*j>q5z4"
 # One more trigram costs reading its list, and spares looking into the candidates that do not hold it. It is worth that
 # while its list is at most so many times as long as there are candidates: at first, as if each left one of ten, which
 # is so for rare words; and where more than RARE are found, as if it left one of three.
-WORTH = (40, 100)
+WORTH = (40, 200)
 _LEFT = (10, 3)
 RARE = 12  # candidates
 FEWER = 60  # candidates that fewer trigrams may leave by estimate, where they are asked whether those are RARE
@@ -44,6 +46,8 @@ FROM forklore_search found CROSS JOIN forklore_searchblock block CROSS JOIN fork
 WHERE found.forklore_search MATCH %s AND block.id = found.rowid / {BLOCK} AND message.strand_id = block.strand_id
 AND message.position = block.number * {BLOCK} + found.rowid %% {BLOCK} AND (message.body LIKE %s ESCAPE '!'
 OR message.body LIKE '{PACKED.replace("%", "%%")}') LIMIT %s"""  # noqa: S608 integers
+
+_HOW_COMMON = {character: len(COMMONEST) - rank for rank, character in enumerate(COMMONEST)}
 
 _Document = tuple[int, int | None, int | None]  # its number, strand and position
 
@@ -68,8 +72,10 @@ class Fts5Finder:
         if len(self._query) >= 3:
             rough, left = self._worth_looking_up(0)
             whole, _ = self._worth_looking_up(1)
-            if rough != whole and (listed := _all_at_once(rough if left <= FEWER else whole, whole)) is not None:
-                return self._candidates(listed)
+            if rough != whole or left <= FEW:
+                listed = _all_at_once(rough if left <= FEWER else whole, whole)
+                if listed is not None:
+                    return self._candidates(listed)
             expression: str | None = whole
         else:
             expression = self._any_of_terms(TERMS_OF_FEW)
@@ -205,8 +211,13 @@ class Fts5Finder:
 
 def _rarest_first(query: str) -> dict[str, float]:
     grams = list(dict.fromkeys(query[at : at + 3] for at in range(len(query) - 2)))
-    step = -(-len(grams) // PROBED)
-    return dict(sorted(((gram, _estimate(gram)) for gram in grams[::step]), key=itemgetter(1)))
+    if len(grams) > PROBED:
+        grams = sorted(grams, key=_seems_common)[:PROBED]
+    return dict(sorted(((gram, _estimate(gram)) for gram in grams), key=itemgetter(1)))
+
+
+def _seems_common(gram: str) -> int:
+    return sum(_HOW_COMMON.get(character, 0) for character in gram)
 
 
 def _estimate(gram: str) -> float:

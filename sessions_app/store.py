@@ -382,6 +382,7 @@ def purge(id: UUID) -> None:
         row = session_rows.locked(id, where="trash", needs=Role.MAINTAINER)
         purging.purge([row.id])
         audit.append("purged", "session", id)
+    purging.sweep_when_committed()
 
 
 def put(record: SessionRecord, *, agent: str = "") -> bool:

@@ -42,7 +42,7 @@ with databases.using(alias):
 
 
 def test_a_migration_on_a_full_disk_leaves_what_was_there(tmp_path):
-    said = run(MIGRATES, tmp_path, 0, 100_000, 700_000, 900_000)
+    said = run(MIGRATES, tmp_path, 0, 100_000, 750_000, 900_000)
     assert said.count("refused:") >= 2
     assert said.splitlines()[-1] == "works"
 

@@ -188,7 +188,7 @@ class _Totals:
                 [value for place in some for value in place],
             )
             for strand, position, digest, size, tokens in rows.fetchall():
-                self._known[strand, position] = _Total(bytes(digest), size, tokens)
+                self._known[strand, position] = _Total(bytes(digest or b""), size, tokens)
 
     def at(self, place: Place) -> _Total:
         if place not in self._known:

@@ -42,7 +42,7 @@ with databases.using(alias):
 
 
 def test_a_migration_on_a_full_disk_leaves_what_was_there(tmp_path):
-    said = run(MIGRATES, tmp_path, 0, 100_000, 750_000, 900_000)
+    said = run(MIGRATES, tmp_path, 0, 100_000, 700_000, 900_000)
     assert said.count("refused:") >= 2
     assert said.splitlines()[-1] == "works"
 
@@ -93,6 +93,49 @@ def test_a_migration_that_is_killed_is_finished_by_the_next_start(tmp_path):
     done = run(KILLED, tmp_path, kills)
     assert int(done.splitlines()[-1]) < kills * 3 / 4
     assert len(list((tmp_path / "backups").iterdir())) <= 3
+
+
+NOTED = """
+import logging, multiprocessing, os, signal, sys
+import django
+django.setup()
+logging.disable()
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+from sessions_app import databases, opening, store_check
+from sessions_site.configuration import database_from_url
+FORKING = multiprocessing.get_context("fork")
+def migrate():
+    note, done = MigrationRecorder.record_applied, []
+    def killed(recorder, app, name):
+        if done:
+            os.kill(os.getpid(), signal.SIGKILL)
+        done.append(name)
+        return note(recorder, app, name)
+    MigrationRecorder.record_applied = killed
+    alias = opening.add(database_from_url("sqlite:///" + sys.argv[1]))
+    connections[alias].ensure_connection()  # so that it is brought up to date where it is, and not made aside
+    opening.migrate(alias)
+    with databases.using(alias):
+        assert list(store_check.problems()) == [], list(store_check.problems())
+    databases.close(alias)
+kills = 0
+while True:
+    began = FORKING.Process(target=migrate)
+    began.start()
+    began.join()
+    if began.exitcode == 0:
+        break
+    assert began.exitcode == -signal.SIGKILL, began.exitcode
+    kills += 1
+print(kills)
+"""
+
+
+def test_a_migration_that_is_killed_before_it_is_noted_is_done_by_the_next_start(tmp_path):
+    """Each start finishes the one before which the last was killed, and is killed before the next."""
+    kills = int(run(NOTED, tmp_path).splitlines()[-1])
+    assert kills > 20  # as many as there are, Django's own too
 
 
 MADE = """

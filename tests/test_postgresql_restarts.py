@@ -70,26 +70,34 @@ def cluster():
     shutil.rmtree(directory, ignore_errors=True)
 
 
+def wait_for_all(said):
+    """Until each of the writers has written, which on a busy machine takes longer than a restart."""
+    while len({line[:10] for line in said.read_text().splitlines()}) < 6:
+        time.sleep(0.1)
+
+
 def test_restarts_under_load_lose_nothing_and_write_nothing_twice(cluster, tmp_path):
     environment = user_environment(FORKLORE_DATA=str(tmp_path), DATABASE_URL=cluster.url)
-    with Server([*UP, "--port=0"], CHECKOUT, environment) as server:
+    said = tmp_path / "said"  # a pipe that nobody reads would be full before long, and the writers wait
+    with Server([*UP, "--port=0"], CHECKOUT, environment) as server, said.open("w") as out:
         token = (tmp_path / "token").read_text().strip()
         writers = subprocess.Popen(
             [sys.executable, "-c", WRITERS, cluster.url, server.url, token],
             cwd=CHECKOUT,
             env=environment,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=out,
             text=True,
         )
+        wait_for_all(said)
         back = []
         for _ in range(RESTARTS):
             time.sleep(1)
             cluster.restart()
             back.append(time.time())
         time.sleep(2)
-        said, _ = writers.communicate("", timeout=60)
-        lines = [json.loads(line) for line in said.splitlines()]
+        writers.communicate("", timeout=60)
+        lines = [json.loads(line) for line in said.read_text().splitlines()]
     held = lines.pop()
     acknowledged = {}
     for name, number, *_ in lines:

@@ -16,7 +16,7 @@ OF_PROJECT = "forklore_session_project_id_d9cdab2d"
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("forklore", "0013_journal_for_all"),
+        ("forklore", "0014_leftovers"),
     ]
 
     operations = [

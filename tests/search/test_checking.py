@@ -24,6 +24,10 @@ def what_waits_is_indexed_when_a_test_says_so(monkeypatch):
     monkeypatch.setattr(search_index, "WAITING", 2**31)
 
 
+def test_an_empty_store_is_checked_too(the_store):
+    assert problems() == []
+
+
 class Checking:
     @pytest.fixture(autouse=True)
     def session(self, the_store):

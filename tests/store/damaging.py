@@ -21,7 +21,7 @@ import django
 django.setup()
 
 from sessions_app import databases, opening, piece_table, search_index, store, store_check  # noqa: E402
-from sessions_app.errors import DatabaseDamaged, StoreError  # noqa: E402
+from sessions_app.errors import DatabaseDamaged, MigrationFailed, StoreError  # noqa: E402
 from sessions_site.configuration import database_from_url  # noqa: E402
 
 PAGE = 4096  # bytes
@@ -140,8 +140,15 @@ def read(path, expected):
         opening.remove(alias)
 
 
+class Gone(Exception):
+    """There is no such session any more."""
+
+
 def messages_of(id):
-    return store.get(id).messages
+    found = store.get(id)
+    if found is None:
+        raise Gone
+    return found.messages
 
 
 def prompts_of(id):
@@ -153,7 +160,7 @@ def asked(call, wanted):
         found = call()
     except StoreError:
         return "refused"
-    except AttributeError:  # of None: there is no such session
+    except Gone:
         return "gone"
     if wanted is None or found == wanted:
         return "right"
@@ -197,8 +204,12 @@ def bases(directory):
 
 def campaign(directory, files):
     """Read damaged files one after the other."""
+    return again(directory, *range(files))
+
+
+def again(directory, *numbers):
     of, told, wrong = bases(directory), Counter(), []
-    for number in range(files):
+    for number in numbers:
         path, expected, kind, in_log = damaged(of, directory, number)
         before, had_log = path.read_bytes(), Path(f"{path}-wal").exists()  # which SQLite brings home
         try:
@@ -242,7 +253,7 @@ def check(directory, files):
             opening.migrate(alias)
             with databases.using(alias):
                 told["named" if [*store_check.problems()] else "in the log" if in_log else "clean"] += 1
-        except DatabaseDamaged:
+        except (DatabaseDamaged, MigrationFailed):  # the second where what was migrated is what was damaged
             told["not opened"] += 1
         finally:
             databases.close(alias)
@@ -257,5 +268,9 @@ if __name__ == "__main__":
         build(place, *rest)
     else:
         print(
-            json.dumps({"campaign": campaign, "control": control, "check": check}[what](Path(place), *map(int, rest)))
+            json.dumps(
+                {"campaign": campaign, "again": again, "control": control, "check": check}[what](
+                    Path(place), *map(int, rest)
+                )
+            )
         )

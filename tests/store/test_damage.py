@@ -38,12 +38,18 @@ def damaging(tmp_path):
 class ADamagedFile:
     def test_is_read_rightly_or_refused_and_never_made_anew(self, damaging):
         found = damaging("campaign", FILES)
+        print(found)
         assert found["wrong"] == []
         assert all(found["told"][what] > FILES / 50 for what in ("right", "refused", "not opened")), found["told"]
+
+    def test_in_which_a_row_has_no_body_is_searched_without_a_traceback(self, damaging):
+        """Pages that changed places: one of the ten thousand, found by the long form."""
+        assert damaging("again", 3445)["wrong"] == []
 
     def test_would_be_read_wrongly_without_digests(self, damaging):
         assert damaging("control")["told"]["wrong"]
 
     def test_is_checked_to_the_end(self, damaging):
         told = damaging("check", FILES // 20)["told"]
+        print(told)
         assert told["named"] + told["not opened"] > FILES / 40, told

@@ -84,9 +84,9 @@ def _transcripts(kind: str, lengths: list[int]) -> list[str]:
     client, missed, late = _let_in(), [], {}
     for count in lengths:
         id = _session(count)
-        for place, query in {"start": "", "middle": f"?at={count // 2}"}.items():
+        for place, rest in {"start": "", "middle": f"m/{count // 2}/"}.items():
             told = f"{count:,} messages, {place}"
-            late[count, place] = _page(client, told, f"/sessions/{id}/{query}")
+            late[count, place] = _page(client, told, f"/sessions/{id}/{rest}")
             missed += [f"{name}: {told}"] if late[count, place] > WINDOW_MOST else []
     longest = max(lengths)
     if 1_000 in lengths and longest > 1_000:

@@ -51,9 +51,18 @@ class TitleSource(models.TextChoices):
     USER = "user"
 
 
+ORDERS: dict[str, Any] = {  # what lists are sorted by besides their age, by the name of its index
+    "session_titles": Lower("title"),
+    "session_turns": models.F("turns"),
+    "session_messages": models.F("message_count"),
+    "session_sizes": models.F("size_bytes"),
+}
+
+
 class Session(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    project = models.ForeignKey(Project, models.PROTECT, related_name="sessions")
+    # Without an index of its own, for session_of_project begins with it.
+    project = models.ForeignKey(Project, models.PROTECT, related_name="sessions", db_index=False)
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     relation = models.CharField(max_length=12, choices=Relation, null=True, blank=True)  # noqa: DJ001 (None: a root)
     relation_inferred = models.BooleanField(default=False)
@@ -99,7 +108,19 @@ class Session(models.Model):
             ),
             # So are project and trash here, by which a viewer of few projects passes over the sessions of the others.
             models.Index(models.F("updated_at").desc(), "id", "project", "trashed_at", name="session_newest"),
-            models.Index(Lower("title"), "id", condition=models.Q(trashed_at__isnull=True), name="session_titles"),
+            # The orders that lists can be sorted in, with what lists leave out, so that they read no row (decision 0032).
+            *(
+                models.Index(
+                    models.OrderBy(column, descending=True),
+                    "id",
+                    "project",
+                    "relation",
+                    "archived_at",
+                    condition=models.Q(trashed_at__isnull=True),
+                    name=name,
+                )
+                for name, column in ORDERS.items()
+            ),
             models.Index("trashed_at", condition=models.Q(trashed_at__isnull=False), name="session_trashed"),
             models.Index("parent", condition=models.Q(relation="revision"), name="session_revision"),
             models.Index("pinned_at", condition=models.Q(pinned_at__isnull=False), name="session_pinned"),

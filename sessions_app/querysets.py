@@ -101,8 +101,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.order_by("-updated_at", "id")
 
     def older_than(self, updated_at, id: UUID) -> SessionQuerySet:
-        """What follows a row of newest_first(): the next page by key, steady while rows arrive above."""
-        return self.filter(Q(updated_at__lt=updated_at) | Q(updated_at=updated_at, id__gt=id))
+        """What follows a row of newest_first(): the next page by key, steady while rows arrive above.
+
+        The first condition says what the second implies: in it an index finds where to begin, in an OR it does not.
+        """
+        beyond = Q(updated_at__lt=updated_at) | Q(updated_at=updated_at, id__gt=id)
+        return self.filter(Q(updated_at__lte=updated_at), beyond)
 
     def next_older(self, session: Session) -> Session | None:
         """What follows a session in newest_first()."""
@@ -111,7 +115,7 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def next_newer(self, session: Session) -> Session | None:
         """What stands before a session in newest_first()."""
         before = Q(updated_at__gt=session.updated_at) | Q(updated_at=session.updated_at, id__lt=session.pk)
-        return self.filter(before).order_by("updated_at", "-id").first()
+        return self.filter(Q(updated_at__gte=session.updated_at), before).order_by("updated_at", "-id").first()
 
     def among(self, others: SessionQuerySet | None) -> SessionQuerySet:
         """Those that are in another query, too; None is one that lets all through."""
@@ -201,6 +205,16 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def of_projects(self, ids: Iterable[int]) -> SessionQuerySet:
         return self.filter(project__in=list(ids))
 
+    def of_large_project(self, id: int) -> SessionQuerySet:
+        """As of_projects(), for one that has so many that an order is walked until enough of them were met.
+
+        PostgreSQL knows by itself when to do so. The sum keeps SQLite from an index of the project, by which it would read
+        all of them to sort them.
+        """
+        if connection().vendor == "postgresql":
+            return self.of_projects([id])
+        return self.alias(project_number=F("project_id") + Value(0)).filter(project_number=id)
+
     def by_agents(self, names: Iterable[str]) -> SessionQuerySet:
         return self.filter(agent__in=list(names))
 
@@ -231,15 +245,17 @@ class SessionQuerySet(models.QuerySet["Session"]):
     def sorted_by(self, column: str, descending: bool) -> SessionQuerySet:
         """By a field, titles without regard to case, ties by id; adds sort_key, where the next page begins.
 
-        The order of following(). By "updated_at", descending, it is that of newest_first().
+        The order of following(). By "updated_at", descending, it is that of newest_first(); ascending is the same from the
+        end on, so that one index serves both (decision 0032).
         """
         rows = self.annotate(sort_key=Lower(column) if column == "title" else F(column))
-        return rows.order_by(F("sort_key").desc() if descending else F("sort_key").asc(), "id")
+        return rows.order_by(F("sort_key").desc(), "id") if descending else rows.order_by(F("sort_key").asc(), "-id")
 
     def following(self, sort_key, id: UUID, descending: bool) -> SessionQuerySet:
         """What stands behind a row of sorted_by(), steady while rows arrive before it."""
-        beyond = Q(sort_key__lt=sort_key) if descending else Q(sort_key__gt=sort_key)
-        return self.filter(beyond | Q(sort_key=sort_key, id__gt=id))
+        if descending:
+            return self.filter(Q(sort_key__lte=sort_key), Q(sort_key__lt=sort_key) | Q(sort_key=sort_key, id__gt=id))
+        return self.filter(Q(sort_key__gte=sort_key), Q(sort_key__gt=sort_key) | Q(sort_key=sort_key, id__lt=id))
 
     def forks_by_project(self) -> dict[int, int]:
         """How many of them are forks of what can be seen, by the key of their project."""

@@ -34,7 +34,8 @@ def find(text: str) -> list[Secret]:
     """The secrets of a text in their order; none lies within another."""
     if not text:
         return []
-    text = _SURROGATES.sub("\ufffd", text)  # of the same length, and known to UTF-8
+    if not text.isascii():
+        text = _SURROGATES.sub("\ufffd", text)  # of the same length, and known to UTF-8
     found = [secret for number in _possible().Match(text) or () for secret in _of(RULES[number], text)]
     return _apart(found)
 

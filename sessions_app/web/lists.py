@@ -27,6 +27,7 @@ from sessions_app.web.formats import count_text
 from sessions_app.web.query_words import understood
 
 PAGE_LENGTH = 50  # sessions
+SORTED_AT_ONCE = 1000  # sessions of a project; where it has more, an index that has them in order is walked
 LARGEST_INTEGER = 2**63 - 1  # what both databases can compare with
 SORTS = {  # the word in the address, the field, and whether its first click sorts descending
     "title": ("title", False),
@@ -172,19 +173,24 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "sessions/home.html", context | rail(request))
 
 
-def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) -> Listing:
-    """A page of the sessions, of which these are the totals, as the query string wants it.
+def list_of(
+    request: HttpRequest, sessions: SessionQuerySet, totals: Figures, project: Project | None = None
+) -> Listing:
+    """A page of the sessions, or of those of a project, of which these are the totals, as the query string wants it.
 
     Raises BadRequest, and Http404 for an unknown parent.
     """
     wish = _wish(request.GET)
     parent = _parent(wish)
+    query = parse(wish["q"], timezone.localtime())
+    told = _told(query)
+    if project:
+        is_walked = totals.sessions > SORTED_AT_ONCE and not (_by_age(wish) or parent or told)
+        sessions = sessions.of_large_project(project.pk) if is_walked else sessions.of_projects([project.pk])
     if parent:
         sessions = sessions.children_of(parent.pk)
         totals = _counted(sessions)
     everything = totals.sessions
-    query = parse(wish["q"], timezone.localtime())
-    told = _told(query)
     if told:
         sessions = sessions.among(filters_of(query).sessions)
         totals = _counted(sessions)
@@ -202,7 +208,7 @@ def list_of(request: HttpRequest, sessions: SessionQuerySet, totals: Figures) ->
         left_out=left_out,
         more_url=more_url,
         more=PAGE_LENGTH,
-        by_age=wish["sort"] == ("updated", True),
+        by_age=_by_age(wish) and wish["sort"][1],
         parent=parent,
         may_import=request.actor.may("admin"),  # type: ignore[attr-defined]  # by FindActor
         address=request.get_full_path_info(),
@@ -235,6 +241,10 @@ def _parent(wish: dict) -> Session | None:
 def _shown(sessions: SessionQuerySet, wish: dict) -> SessionQuerySet:
     shown = sessions if wish["subagents"] else sessions.without_subagents()
     return shown if wish["archived"] else shown.unarchived()
+
+
+def _by_age(wish: dict) -> bool:
+    return wish["sort"][0] == "updated"
 
 
 def _told(query: Query) -> list[Condition]:

@@ -73,7 +73,7 @@ def project(request: HttpRequest, name: str) -> HttpResponse:
     if found is None:
         raise Http404(f"There is no project {name!r}.")
     totals = figures.summed([found.pk])
-    listing = list_of(request, Session.objects.visible().of_projects([found.pk]).live(), totals)
+    listing = list_of(request, Session.objects.visible().live(), totals, found)
     if wants_fragment(request):
         return render(request, "sessions/rows.html", {"listing": listing})
     context = marks | {"listing": listing, "project": found, "place": "projects"}

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from sessions_app import secret_rules
 from sessions_app.access.models import AuditEntry
 from sessions_app.integrations import bundle
 from tests.builders import a_message, a_session
@@ -35,6 +36,16 @@ class TheBadge:
             ],
         )
         assert visitor.get(f"/sessions/{session.id}/").content.decode().count('class="secret"') == 2
+
+    def test_is_looked_for_once_in_a_result_that_its_call_shows(self, visitor, the_store, monkeypatch):
+        call = {"role": "assistant", "content": "", "tool_calls": [{"id": "c1", "name": "Bash", "args": {}}]}
+        session = the_store.create("p", [call, {"role": "tool", "tool_call_id": "c1", "content": "long"}])
+        looked_at, look = [], secret_rules.holds_any
+        monkeypatch.setattr(secret_rules, "holds_any", lambda *of: looked_at.append(of[0]["role"]) or look(*of))
+
+        visitor.get(f"/sessions/{session.id}/")
+
+        assert sorted(looked_at) == ["assistant", "tool"]
 
     def test_lets_copies_leave_it_out_unless_that_is_chosen(self, visitor, session):
         page = visitor.get(f"/sessions/{session.id}/").content.decode()

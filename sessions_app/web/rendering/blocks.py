@@ -166,7 +166,7 @@ class Drawing:
             tokens=tokens if (tokens := one.seen.output_tokens or 0) >= FEWEST_TOKENS else None,
             label=_label(one),
             is_target=one.position == self.target,
-            has_secret=self._holds_secret(one),
+            has_secret=bool(blocks) and self._holds_secret(one),
         )
 
     def _holds_secret(self, one: Entry) -> bool:

@@ -121,10 +121,7 @@ def messages_at(places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Mess
             " JOIN forklore_message message ON strand_id = wanted.strand AND position = wanted.place",
             [[strand for strand, _ in places], [position for _, position in places]],
         )
-    return {
-        (strand, position): (position, kind, written(body))
-        for strand, position, kind, body in rows.fetchall()
-    }
+    return {(strand, position): (position, kind, written(body)) for strand, position, kind, body in rows.fetchall()}
 
 
 def messages(strand: int, positions: Sequence[int]) -> list[Message]:

@@ -268,5 +268,9 @@ if __name__ == "__main__":
         build(place, *rest)
     else:
         print(
-            json.dumps({"campaign": campaign, "again": again, "control": control, "check": check}[what](Path(place), *map(int, rest)))
+            json.dumps(
+                {"campaign": campaign, "again": again, "control": control, "check": check}[what](
+                    Path(place), *map(int, rest)
+                )
+            )
         )

@@ -325,6 +325,8 @@ class Audited(admin.ModelAdmin):
         audit.append(verb, str(self.opts.model_name), of.pk)
 
 
+admin.site.site_header = admin.site.site_title = "Forklore"
+admin.site.index_title = "Administration"
 admin.site.unregister((User, Group))
 # allauth's tables are empty (decision 0017), and a second place to choose an issuer in would be one too many.
 admin.site.unregister([model for model in admin.site._registry if model.__module__.startswith("allauth.")])

@@ -22,7 +22,7 @@ from sessions_app.errors import AlreadyChanged, InvalidPolicy, JournalEntryNotFo
 from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.querysets import RUNNING, SessionQuerySet
 from sessions_app.search.filters import filters_of
-from sessions_app.session_rows import removing, writing
+from sessions_app.session_rows import removing, snapshot, writing
 from sessions_app.titles import check_project, clean_tag
 
 Action = Literal["trash", "archive", "purge", "restore", "pin", "unpin", "unarchive", "tag", "untag", "move", "pack"]
@@ -65,8 +65,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a policy would do by now: to which sessions, the bytes of bodies that come free once they are purged, and
-    how many fit and are yet kept, by the reason."""
+    """What a policy would do by now: to which sessions, the bytes of bodies that come free once they are purged, or that
+    packing saves, and how many fit and are yet kept, by the reason."""
 
     sessions: list[UUID]
     freed_bytes: int
@@ -74,6 +74,7 @@ class Preview:
     kept_sessions: list[tuple[UUID, str]] = field(default_factory=list)  # the newest of them, with the reason
     last: Entry | None = None  # the last run of the policy
     again: int = 0  # sessions that the last run took too, and that came back since; all others are new
+    measured_bytes: int | None = None  # by which what packing saves is estimated, where it was not measured
 
 
 # Many at once
@@ -157,6 +158,8 @@ def entries(limit: int = 50, before: int | None = None) -> list[Entry]:
 def resume() -> list[Entry]:
     """Go on with what was cut off by a kill; what had only been planned is dropped."""
     gate.check_over_all(CLEANING)
+    if purging.sweep():
+        space.give_back(GIVING_BACK)
     abandoned = JournalEntry.objects.filter(state=JournalEntry.State.PLANNING, moment__lt=store.now() - PLANNED_BY)
     for row in abandoned:
         with writing():
@@ -179,6 +182,7 @@ def save_policy(name: str, query: str, action: PolicyAction, *, enabled: bool = 
     _fitting(query, action)
     with writing():
         cleanup_rows.keep_policy(cleaned, query, action, enabled)
+        cleanup_rows.keep_first_look(store.now())
         audit.append("set policy", "policy", cleaned)
     return Policy(cleaned, query, action, enabled)
 
@@ -199,20 +203,28 @@ def policy(name: str) -> Policy:
 
 def preview(policy: Policy) -> Preview:
     """What a run would do. Raises InvalidPolicy, InvalidQuery and NotAllowed."""
-    gate.check_over_all(CLEANING)
-    fitting = _fitting(policy.query, policy.action)
-    found = cleanup_rows.planned(fitting, store.now() - RUNNING, with_parents=policy.action == "pack")
-    freed = 0 if policy.action in ("archive", "pack") else found.freed_bytes
+    found, measured = _planned(policy), None
+    freed = 0 if policy.action == "archive" else found.freed_bytes
+    if policy.action == "pack":
+        with snapshot():
+            saving = packing.saving(cleanup_rows.runs_of(found.sessions))
+        freed, measured = saving.saved_bytes, saving.of_bytes if saving.estimated else None
     last, again = _since_last(policy, found.sessions)
-    return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again)
+    return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again, measured)
 
 
 def run(policy: Policy) -> Entry:
     """Do what `preview` says, as one entry of the journal. Raises what `preview` raises."""
-    return _run(policy.action, preview(policy).sessions, policy.name, policy.query)
+    return _run(policy.action, _planned(policy).sessions, policy.name, policy.query)
 
 
 # Helpers, in the order in which they are called
+
+
+def _planned(policy: Policy) -> cleanup_rows.Planned:
+    gate.check_over_all(CLEANING)
+    fitting = _fitting(policy.query, policy.action)
+    return cleanup_rows.planned(fitting, store.now() - RUNNING, with_parents=policy.action == "pack")
 
 
 def _since_last(policy: Policy, sessions: list[UUID]) -> tuple[Entry | None, int]:
@@ -305,6 +317,8 @@ def _finish(number: int) -> Entry:
                 journal.mark(number, fitting, journal.DONE)
                 journal.count(number, len(fitting))
             journal.mark(number, [id for id in ids if id not in set(fitting)], journal.PASSED_OVER)
+        if entry.action == "purge":
+            purging.sweep()  # before the run is done, for then its bytes have come free
 
 
 def _purge_some(number: int, ids: Sequence[UUID]) -> None:
@@ -376,6 +390,7 @@ def _take_back(number: int) -> Entry:
                 return _entry(JournalEntry.objects.get(pk=number))
             journal.take_back(entry, journal.fitting_undo(entry, ids), store.now())
             journal.mark(number, ids, journal.UNDONE)
+        purging.sweep()  # of a rewrite, what it had written
 
 
 # Packing reads and writes whole sessions, and so does it outside of the transactions that note it.

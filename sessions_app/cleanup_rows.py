@@ -6,17 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime, timedelta
+from itertools import islice, pairwise
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
-from django.db.models import F, QuerySet
+from django.db.models import F, Max, QuerySet
 
 from sessions_app.databases import connection, current, execute, plan_for_many_rows
-from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalItem
-from sessions_app.piece_table import keys, length_of
+from sessions_app.models import CleanupPolicy, CleanupSchedule, JournalEntry, JournalItem, Session
+from sessions_app.packing import Run
+from sessions_app.piece_table import DROPPED_BYTES, END, keys, length_of
 from sessions_app.querysets import SessionQuerySet
 from sessions_app.session_rows import moment_for_database, snapshot, uuid_of
 
@@ -38,30 +39,46 @@ ORDER BY fit.updated_at DESC, fit.id"""
 _CREATED = """ SELECT session.id FROM listed JOIN forklore_session session ON session.id = listed.id
 ORDER BY session.created_at DESC, session.id"""
 # Of a session's messages those of the strand that it may append to; a child that lost its parent shows others' still.
-_OWN = """SELECT session.id, COALESCE(session.message_count - strand.start, 0)
+_OWN = """SELECT session.id, COALESCE(session.message_count - strand.start, 0), session.size_bytes
 FROM forklore_session session LEFT JOIN forklore_strand strand ON strand.id = session.strand_id WHERE session.id IN ({})"""
 _REVISED = "SELECT parent_id FROM forklore_session WHERE relation = 'revision' AND parent_id IS NOT NULL"
 _CHILDREN = "SELECT id, parent_id FROM forklore_session WHERE parent_id IS NOT NULL AND trashed_at IS NULL"
 
-# What is dropped of a strand begins where nobody else shows it, and ends where the strand does; nothing of one goes to
-# which a session that stays may append. Totals are of all messages before, so the first one must count itself.
+# What is dropped of a strand begins where nobody else shows it, and ends where it is shown to, or where it ends if one
+# of those that go may append to it; nothing of one goes to which a session that stays may append. What an earlier purge
+# left behind it is no longer theirs. Totals are of all messages before, so the first one must count itself.
 _FREED = """WITH listed AS MATERIALIZED ({}),
 going AS MATERIALIZED (SELECT id FROM listed UNION SELECT kept.id FROM forklore_session kept
     WHERE kept.relation = 'revision' AND kept.parent_id IN (SELECT id FROM listed)),
 cut AS MATERIALIZED (
-    SELECT piece.strand_id AS strand, COALESCE(MAX(CASE WHEN going.id IS NULL THEN piece.stop END), 0) AS needed
+    SELECT piece.strand_id AS strand, COALESCE(MAX(CASE WHEN going.id IS NULL THEN piece.stop END), 0) AS needed,
+    MAX(COALESCE(piece.stop, {})) AS shown
     FROM forklore_piece piece LEFT JOIN going ON going.id = piece.session_id WHERE piece.strand_id IN (
         SELECT touched.strand_id FROM going CROSS JOIN forklore_piece touched WHERE touched.session_id = going.id)
     GROUP BY piece.strand_id
     HAVING MAX(CASE WHEN going.id IS NULL AND piece.stop IS NULL THEN 1 ELSE 0 END) = 0)
 SELECT COALESCE(SUM(
-    (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand ORDER BY position DESC LIMIT 1)
+    (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand AND position < cut.shown
+     ORDER BY position DESC LIMIT 1)
     - CASE WHEN cut.needed > strand.start
         THEN (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand AND position = cut.needed - 1)
         WHEN strand.start = 0 THEN 0
         ELSE (SELECT size_total - {} FROM forklore_message first
               WHERE strand_id = cut.strand AND position = strand.start) END), 0)
 FROM cut JOIN forklore_strand strand ON strand.id = cut.strand"""
+
+
+# What some sessions show of each strand, from its beginning to where the longest of them ends.
+_RUNS = """WITH listed AS MATERIALIZED ({}),
+shown AS MATERIALIZED (
+    SELECT piece.strand_id AS strand, MIN(piece.start) AS start, MAX(COALESCE(piece.stop, session.message_count)) AS stop
+    FROM listed JOIN forklore_session session ON session.id = listed.id
+    JOIN forklore_piece piece ON piece.session_id = session.id GROUP BY piece.strand_id)
+SELECT shown.strand, shown.start, shown.stop, last.size_total - CASE WHEN shown.start = 0 THEN 0
+    ELSE (SELECT first.size_total - {} FROM forklore_message first
+          WHERE first.strand_id = shown.strand AND first.position = shown.start) END
+FROM shown JOIN forklore_message last ON last.strand_id = shown.strand AND last.position = shown.stop - 1
+WHERE shown.stop > shown.start ORDER BY shown.strand"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +106,31 @@ def packed() -> QuerySet:
 def keep_schedule(enabled: bool, every_hours: int, trash_days: int | None, now: datetime) -> None:
     values = {"enabled": enabled, "every_hours": every_hours, "trash_days": trash_days, "due_at": now}
     CleanupSchedule.objects.update_or_create(pk=1, defaults=values)
+
+
+def keep_first_look(now: datetime) -> None:
+    """Somebody who sets up clean-up looks at it for the first time, whatever old sessions were just brought in."""
+    CleanupSchedule.objects.get_or_create(pk=1)
+    CleanupSchedule.objects.filter(pk=1, seen_at=None).update(seen_at=now)
+
+
+def keep_clock(seen_at: datetime | None, doubted_at: datetime | None) -> None:
+    CleanupSchedule.objects.update_or_create(pk=1, defaults={"seen_at": seen_at, "doubted_at": doubted_at})
+
+
+def longest_silence(since: datetime | None, now: datetime) -> timedelta:
+    """The longest time, to the day, in which no session was written to and nothing was done to any; without `since`
+    that up to now, and none where nothing ever was."""
+    moments = [] if since is None else [since]
+    for model, column in ((Session, "updated_at"), (JournalEntry, "moment")):
+        up_to_now = model.objects.filter(**{f"{column}__lte": now})
+        if since is None:
+            moments += [last] if (last := up_to_now.aggregate(last=Max(column))["last"]) else []
+        else:
+            moments += up_to_now.filter(**{f"{column}__gt": since}).datetimes(column, "day", tzinfo=UTC)
+    moments = [max(moments)] if moments and since is None else moments
+    ascending = sorted([*moments, now])
+    return max((after - before for before, after in pairwise(ascending)), default=timedelta(0))
 
 
 def take_lease(holder: str, now: datetime, length: timedelta) -> bool:
@@ -134,17 +176,28 @@ def bytes_freed(ids: Sequence[UUID]) -> int:
     return _freed(keys(ids))
 
 
+def runs_of(ids: Sequence[UUID]) -> list[Run]:
+    """The messages that these sessions show, each once."""
+    statement = _RUNS.format(_LIST[connection().vendor], length_of("first.body"))
+    return [Run(*row) for row in execute(statement, [_listed(keys(ids))]).fetchall()]
+
+
 def in_small_groups(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
     """Sessions in the order given, some at once that have few messages together, or one."""
     marks = ", ".join(["%s"] * len(ids))
-    own = {uuid_of(id): count for id, count in execute(_OWN.format(marks), keys(ids)).fetchall()} if ids else {}
-    group, messages = list[UUID](), 0
+    rows = execute(_OWN.format(marks), keys(ids)).fetchall() if ids else []
+    own = {uuid_of(id): (count, size) for id, count, size in rows}
+    group, messages, held = list[UUID](), 0, 0
     for id in ids:
-        if group and (len(group) == GROUP or messages + own[id] > GROUP_MESSAGES):
+        count, size = own[id]
+        if group and (
+            len(group) == GROUP or messages + count > GROUP_MESSAGES or (count and held + size > DROPPED_BYTES)
+        ):
             yield group
-            group, messages = [], 0
+            group, messages, held = [], 0, 0
         group.append(id)
-        messages += own[id]
+        messages += count
+        held += size if count else 0
     if group:
         yield group
 
@@ -181,7 +234,7 @@ def _needed_by_forks(going: Collection[Key]) -> set[Key]:
 
 
 def _freed(listed: Sequence[Key]) -> int:
-    statement = _FREED.format(_LIST[connection().vendor], length_of("first.body"))
+    statement = _FREED.format(_LIST[connection().vendor], END, length_of("first.body"))
     return int(execute(statement, [_listed(listed)]).fetchone()[0])
 
 

@@ -31,6 +31,7 @@ from sessions_app.errors import (
 # https://sqlite.org/rescode.html; what stands above the lowest eight bits says more of the same.
 _CORRUPT_INDEX = 267  # of a virtual table, which here is the search index
 _POSTGRESQL_FULL = "53100"
+_CHECK_FAILED = 275  # SQLITE_CONSTRAINT_CHECK
 _POSTGRESQL_BUSY = "55P03"  # lock_not_available, where the server's lock_timeout is set
 BUSY = "Others write to the database for too long; nothing was changed, ask again."
 # What the file says of its tables is not what it said when it was brought up to date; the rest of it is fts5's.
@@ -157,6 +158,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _of_sqlite(code: int, error: BaseException, alias: str) -> DatabaseFault | None:
     if code == _CORRUPT_INDEX:
         return DatabaseDamaged("The search index is damaged; build it anew by rebuild_search or check_store --repair.")
+    if code == _CHECK_FAILED:  # the store writes nothing that a check refuses, unless the check is what was damaged
+        return DatabaseDamaged(damage_sentence(str(connections[alias].settings_dict["NAME"]), str(error)))
     match code & 0xFF:
         case 11 | 26:  # CORRUPT, NOTADB
             return damaged(alias, str(error))

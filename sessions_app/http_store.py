@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -116,7 +116,7 @@ class HttpStore:
         once: str | None = None,
     ) -> None:
         value = {"messages": list(messages), "turns": turns}
-        await self._write("PUT", f"/sessions/{_id(id)}/messages", value, version=expected_version, once=once)
+        await self._write_only("PUT", f"/sessions/{_id(id)}/messages", value, expected_version, once)
 
     async def append(
         self,
@@ -129,7 +129,7 @@ class HttpStore:
         once: str | None = None,
     ) -> None:
         value = {"messages": list(messages), "turns": turns, "turns_added": turns_added}
-        await self._write("POST", f"/sessions/{_id(id)}/messages", value, version=expected_version, once=once)
+        await self._write_only("POST", f"/sessions/{_id(id)}/messages", value, expected_version, once)
 
     async def truncate(
         self,
@@ -141,7 +141,7 @@ class HttpStore:
         once: str | None = None,
     ) -> None:
         value = {"count": count, "turns": turns}
-        await self._write("POST", f"/sessions/{_id(id)}/truncate", value, version=expected_version, once=once)
+        await self._write_only("POST", f"/sessions/{_id(id)}/truncate", value, expected_version, once)
 
     async def rename(self, id: UUID, title: str) -> None:
         await self._write("PATCH", f"/sessions/{_id(id)}", {"title": title})
@@ -378,12 +378,25 @@ class HttpStore:
     async def _read(self, path: str, **asked: Any) -> Any:
         return await self._send("GET", path, params={name: each for name, each in asked.items() if each is not None})
 
+    async def _write_only(
+        self, method: str, path: str, value: Any, expected_version: int | None, once: str | None
+    ) -> None:
+        """Write where nobody wants to know what the session is then, which the server would have to read."""
+        headers = {"Prefer": "return=minimal"}
+        if expected_version is not None:
+            headers["If-Match"] = f'"{expected_version}"'
+        await self._write(method, path, value, headers, once=once)
+
     async def _write(
-        self, method: str, path: str, value: Any = None, *, version: int | None = None, once: str | None = None
+        self,
+        method: str,
+        path: str,
+        value: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        once: str | None = None,
     ) -> Any:
-        headers = {}
-        if version is not None:
-            headers["If-Match"] = f'"{version}"'
+        headers = dict(headers or {})
         if not path.endswith(("/search", "/find", "/tidy")):
             headers["Idempotency-Key"] = once or _key()
         return await self._send(method, path, value, headers=headers)

@@ -157,6 +157,12 @@ class Strand(models.Model):
     base_digest = models.BinaryField(default=b"")  # chained digest of the messages before its first
 
 
+class Leftover(models.Model):
+    """A strand that may hold messages which no session shows any more: a purge has yet to remove them (purging.py)."""
+
+    strand = models.OneToOneField(Strand, models.DO_NOTHING, primary_key=True, related_name="+", db_constraint=False)
+
+
 class Piece(models.Model):
     """The messages [start, stop) of a session stand in a strand; without a stop the session may append to it."""
 
@@ -372,3 +378,5 @@ class CleanupSchedule(models.Model):
     due_at = models.DateTimeField(null=True)
     holder = models.CharField(max_length=32, blank=True)  # of the lease
     held_until = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)  # when clean-up last looked at the clock, give or take an hour
+    doubted_at = models.DateTimeField(null=True)  # since when it waits, for the clock may be wrong

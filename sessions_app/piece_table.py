@@ -9,7 +9,7 @@ Only store.py calls this module, inside of its transactions. Decision 0001 says 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,7 +25,11 @@ from sessions_app.records import Message
 
 PIECE_LIMIT = 48  # of a session; more make reading slower than a copy is dear
 BATCH = 500  # messages moved at once
+DROPPED_BYTES = 4_000_000  # of bodies that go in one transaction, or one body
 END = 2**31 - 1  # beyond every position
+
+Place = tuple[int, int]  # a strand, and a position in it
+
 JOINED_MOST = 64 * 1024 * 1024  # bytes of a session that is read as one text; SQLite's longest has a thousand million
 
 # The bodies and the digests of a window as one text each, put together by the database: a thousand rows, each handed over
@@ -65,6 +69,11 @@ _DIGEST_BEFORE = (
     " AND before.position = message.position - 1),"
     " (SELECT strand.base_digest FROM forklore_strand strand WHERE strand.id = message.strand_id))"
 )
+# CROSS, so that SQLite looks up what is wanted instead of reading all to see whether it is.
+_DIGESTS_AT = (
+    f"SELECT strand_id, position, digest, {_DIGEST_BEFORE} FROM json_each(%s) wanted CROSS JOIN forklore_message message"  # noqa: S608
+    " WHERE strand_id = wanted.value >> 32 AND position = wanted.value & 4294967295"
+)
 # The digest at the end of the piece that shows a position, and what the rest of the session says that it is.
 _ANCHOR = f"""SELECT message.digest, CASE WHEN piece.stop IS NULL OR piece.stop >= session.message_count THEN session.tail_digest
     ELSE (SELECT COALESCE((SELECT before.digest FROM forklore_message before
@@ -75,6 +84,15 @@ FROM forklore_session session JOIN forklore_piece piece ON piece.session_id = se
 JOIN forklore_message message ON message.strand_id = piece.strand_id
     AND message.position = COALESCE(piece.stop, session.message_count) - 1
 WHERE session.id = %s AND piece.start <= %s AND COALESCE(piece.stop, {END}) > %s"""  # noqa: S608
+
+_LAST = (
+    "SELECT position, size_total FROM forklore_message WHERE strand_id = %s AND position >= %s"
+    " ORDER BY position DESC LIMIT %s"
+)
+_LAST_OF_EACH = """SELECT strand, last.position, last.size_total
+FROM unnest(%s::bigint[], %s::int[]) AS wanted(strand, start) CROSS JOIN LATERAL (
+    SELECT position, size_total FROM forklore_message WHERE strand_id = strand AND position >= start
+    ORDER BY position DESC LIMIT %s) last"""
 
 
 @dataclass(slots=True)
@@ -338,15 +356,17 @@ def _proved(rows: Sequence[tuple], first: int, stop: int, digest: bytes | None) 
     return found, _octets(rows[-1][1]) if rows else digest
 
 
-def is_proved(strand: int, position: int, body: bytes) -> bool:
-    """Whether a body that was read by itself is what was written. On PostgreSQL taken for granted: it checks its pages."""
-    if connection().vendor != "sqlite":
-        return True
-    found = execute(
-        f"SELECT digest, {_DIGEST_BEFORE} FROM forklore_message message WHERE strand_id = %s AND position = %s",  # noqa: S608
-        [strand, position],
-    ).fetchone()
-    return found is not None and _if_proved(body, *found) is not None
+def unproved(read: Mapping[Place, bytes]) -> set[Place]:
+    """Those of bodies, by strand and position, that are not what was written. On PostgreSQL none: it checks its pages."""
+    if connection().vendor != "sqlite" or not read:
+        return set()
+    wanted = ",".join(str(strand << 32 | position) for strand, position in read)
+    found = execute(_DIGESTS_AT, [f"[{wanted}]"]).fetchall()
+    return read.keys() - {
+        (strand, position)
+        for strand, position, digest, before in found
+        if _if_proved(read[strand, position], digest, before) is not None
+    }
 
 
 def _if_proved(body: Any, digest: Any, before: Any) -> bytes | None:
@@ -575,34 +595,114 @@ def drop_unneeded(of: Sequence[Piece]) -> None:
     drop_unneeded_of([piece.strand for piece in of])
 
 
-def drop_unneeded_of(shown: Iterable[int]) -> None:
+def drop_unneeded_of(shown: Iterable[int], at_most: int | None = None) -> None:
     """Drop what no session shows any more of these strands: all behind the last piece, or the whole strand.
 
     A strand that a session may append to ends where that session ends, so nothing of it is unneeded. The lock keeps
     other sessions from claiming a strand meanwhile; strands are locked by id, so that no two wait for each other.
+    Strands of which more than `at_most` messages would go are left to `drop_leftover`.
     """
     strands = sorted(set(shown))
     if not strands:
         return
     with connection().cursor() as cursor:
         _lock(cursor, strands)
-        whole, cut = [], {}
-        for strand, (needed, claimed) in _all_needed(cursor, strands).items():
-            if not claimed and needed:
-                cut[strand] = needed
-            elif not claimed:
-                whole.append(strand)
-        # Messages go last, for they may live on other machines than the rest (DESIGN.md, "Past one machine").
-        for some in (whole[start : start + BATCH] for start in range(0, len(whole), BATCH)):
-            marks = _marks(some)
-            cursor.execute(f"DELETE FROM forklore_strand WHERE id IN ({marks})", some)  # noqa: S608
-            search_index.drop_whole(some)
-            token_rows.drop_whole(some)
-            cursor.execute(f"DELETE FROM forklore_message WHERE strand_id IN ({marks})", some)  # noqa: S608
-        for strand, needed in cut.items():
-            search_index.drop(strand, needed)
-            token_rows.drop(strand, needed)
-            cursor.execute("DELETE FROM forklore_message WHERE strand_id = %s AND position >= %s", [strand, needed])
+        left = _leftovers_among(strands)
+        unneeded = _unneeded(cursor, [strand for strand in strands if strand not in left])
+        if at_most is not None:
+            large = _large(unneeded, at_most)
+            cursor.executemany("INSERT INTO forklore_leftover (strand_id) VALUES (%s)", [[strand] for strand in large])
+            unneeded = {strand: start for strand, start in unneeded.items() if strand not in large}
+        _drop(cursor, unneeded)
+
+
+def _unneeded(cursor, strands: Sequence[int]) -> dict[int, int]:
+    """From which position on nobody shows a strand, but for those to which a session may append; 0 for all of it."""
+    return {strand: needed for strand, (needed, claimed) in _all_needed(cursor, strands).items() if not claimed}
+
+
+def _drop(cursor, unneeded: dict[int, int]) -> None:
+    # Messages go last, for they may live on other machines than the rest (DESIGN.md, "Past one machine").
+    whole = [strand for strand, start in unneeded.items() if not start]
+    for some in (whole[start : start + BATCH] for start in range(0, len(whole), BATCH)):
+        marks = _marks(some)
+        cursor.execute(f"DELETE FROM forklore_strand WHERE id IN ({marks})", some)  # noqa: S608
+        search_index.drop_whole(some)
+        token_rows.drop_whole(some)
+        cursor.execute(f"DELETE FROM forklore_message WHERE strand_id IN ({marks})", some)  # noqa: S608
+    for strand, start in unneeded.items():
+        if start:
+            _drop_behind(cursor, strand, start)
+
+
+def _drop_behind(cursor, strand: int, start: int) -> None:
+    search_index.drop(strand, start)
+    token_rows.drop(strand, start)
+    cursor.execute("DELETE FROM forklore_message WHERE strand_id = %s AND position >= %s", [strand, start])
+
+
+# What is too much for one transaction: the strand is noted, and what nobody shows of it goes from its end on, in others.
+# A note says no more than that the strand is to be looked at: what is unneeded is read from the pieces, each time.
+
+
+def leftover() -> int | None:
+    """A strand of which messages may have to be dropped that nobody shows."""
+    found = execute("SELECT MIN(strand_id) FROM forklore_leftover").fetchone()
+    return found[0]
+
+
+def is_leftover(strand: int) -> bool:
+    return bool(_leftovers_among([strand]))
+
+
+def drop_leftover(strand: int, at_most: int) -> None:
+    """Drop the last messages of a strand that nobody shows, so many of them; with the first of these goes the note,
+    and a strand that nobody shows."""
+    with connection().cursor() as cursor:
+        _lock(cursor, [strand])
+        unneeded = _unneeded(cursor, [strand])
+        rows = _last_of(unneeded, at_most + 1).get(strand, [])
+        some = _not_too_large(rows)[:at_most]
+        if len(some) < len(rows):
+            _drop_behind(cursor, strand, some[-1])
+            return
+        _drop(cursor, unneeded)
+        cursor.execute("DELETE FROM forklore_leftover WHERE strand_id = %s", [strand])
+
+
+def _leftovers_among(strands: Sequence[int]) -> set[int]:
+    found = set[int]()
+    for some in (strands[start : start + BATCH] for start in range(0, len(strands), BATCH)):
+        rows = execute(f"SELECT strand_id FROM forklore_leftover WHERE strand_id IN ({_marks(some)})", some)  # noqa: S608
+        found |= {strand for (strand,) in rows.fetchall()}
+    return found
+
+
+def _large(unneeded: dict[int, int], at_most: int) -> set[int]:
+    """Those of the strands that do not fit into a transaction of so many messages."""
+    large = set[int]()
+    for strand, rows in _last_of(unneeded, at_most + 1).items():
+        if len(rows) > at_most or len(_not_too_large(rows)) < len(rows):
+            large.add(strand)
+        else:
+            at_most -= len(rows)
+    return large
+
+
+def _last_of(unneeded: dict[int, int], limit: int) -> dict[int, list[tuple[int, int]]]:
+    """Position and total bytes of the last unneeded messages of each strand, the last first."""
+    found: dict[int, list[tuple[int, int]]] = {strand: [] for strand in unneeded}
+    if connection().vendor == "postgresql":
+        wanted = [list(unneeded), list(unneeded.values()), limit]
+        for strand, *row in execute(_LAST_OF_EACH, wanted).fetchall() if unneeded else ():
+            found[strand].append((row[0], row[1]))
+        return found
+    return {strand: execute(_LAST, [strand, start, limit]).fetchall() for strand, start in unneeded.items()}
+
+
+def _not_too_large(rows: Sequence[tuple[int, int]]) -> list[int]:
+    """Positions of as many of the last messages as come to few bytes together, or of one."""
+    return [at for at, size in rows if rows[0][1] - size < DROPPED_BYTES]
 
 
 def _lock(cursor, strands: Sequence[int]) -> None:
@@ -630,7 +730,7 @@ def _marks(values: Sequence[Any]) -> str:
 def _ends_unclaimed(strand: int, position: int) -> bool:
     """Whether the strand, locked by drop_unneeded, ends at `position` and no session may append to it."""
     with connection().cursor() as cursor:
-        return _all_needed(cursor, [strand])[strand] == (position, False)
+        return _all_needed(cursor, [strand])[strand] == (position, False) and not is_leftover(strand)
 
 
 def _claim(session: UUID, piece: Piece) -> None:

@@ -1,10 +1,12 @@
 """The SQL of a purge: sessions leave for good, some at a time, and what others show stays.
 
-Only store.py, cleanup.py and journal.py call this module, inside of their transactions, with sessions that they hold.
+Only store.py, cleanup.py and journal.py call `purge`, inside of their transactions, with sessions that they hold. Of a
+large session it leaves messages behind that nobody shows, for `sweep`, in short transactions of its own (decision 0029).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -15,8 +17,11 @@ from django.db import transaction
 from sessions_app import change_log, piece_table, recent_reads, search_index, transcript_rows
 from sessions_app.databases import connection, current, execute
 from sessions_app.piece_table import key
-from sessions_app.session_rows import uuid_of
+from sessions_app.session_rows import removing, uuid_of, writing
 
+AT_ONCE = 200  # messages that go in one transaction
+HELD = 0.05  # seconds; where so many take longer, fewer go, for they keep others waiting
+PAUSE = 0.75  # times that a transaction took, before the next one, so that others come to write on SQLite
 _ROOT = "UPDATE forklore_session SET parent_id = NULL, fork_point = NULL, relation = NULL, relation_inferred = %s WHERE id = %s"
 _MOVE = "UPDATE forklore_session SET parent_id = %s, fork_point = %s WHERE id = %s"
 
@@ -37,8 +42,32 @@ def purge(ids: Sequence[UUID]) -> None:
     transcript_rows.leave_tombstones(ids)
     execute(f"DELETE FROM forklore_session WHERE id {among}", keys)  # noqa: S608
     search_index.drop_titles(keys)
-    piece_table.drop_unneeded_of([strand for (strand,) in shown])
+    piece_table.drop_unneeded_of([strand for (strand,) in shown], at_most=AT_ONCE)
     transaction.on_commit(partial(recent_reads.forget, current(), ids), using=current())
+
+
+def sweep_when_committed() -> None:
+    """The sessions are gone by then; where it fails or is killed, it is done another time."""
+    transaction.on_commit(sweep, using=current(), robust=True)
+
+
+@removing
+def sweep() -> bool:
+    """Drop what purges left behind, also those that were killed; whether there was anything. Outside of a transaction.
+
+    Two that sweep at once do no harm: each looks anew what nobody shows.
+    """
+    size, found = AT_ONCE, False
+    while (strand := piece_table.leftover()) is not None:
+        found = True
+        with writing():
+            began = time.monotonic()
+            piece_table.drop_leftover(strand, size)
+        held = time.monotonic() - began
+        size = max(size // 2, 1) if held > HELD else min(size * 2, AT_ONCE)
+        if connection().vendor == "sqlite":
+            time.sleep(PAUSE * held)
+    return found
 
 
 def _revisions(keys: Sequence[Any]) -> list[Any]:

@@ -135,6 +135,7 @@ def put_in_parts(
     except BaseException:
         with suppress(StoreError), writing():
             purging.purge([session_rows.locked(waiting, where="trash").id])
+            purging.sweep_when_committed()
         raise
 
 

@@ -17,10 +17,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from sessions_app import bodies, recent_reads, redaction_rows, secret_rules, session_rows
+from sessions_app import bodies, purging, recent_reads, redaction_rows, secret_rules, session_rows
 from sessions_app.access import audit
 from sessions_app.actors import Role
-from sessions_app.databases import current
+from sessions_app.databases import current, in_transaction
 from sessions_app.errors import InvalidRedaction
 from sessions_app.records import Message
 from sessions_app.secret_rules import mark
@@ -59,6 +59,8 @@ def redact(id: UUID, position: int | None = None, *, texts: Sequence[str] = ()) 
     than 4 characters and where there is nothing to take out.
     """
     _check(texts)
+    if not in_transaction():
+        purging.sweep()  # what nobody shows any more may hold it, too
     with writing():
         session_rows.one_lineage_change_at_a_time()
         row = session_rows.locked(id, where="either", needs=Role.MAINTAINER)

@@ -29,6 +29,9 @@ from sessions_site import stopping
 LOOK_EVERY = 60  # seconds
 LEASE = timedelta(minutes=2)  # renewed before each policy
 JUMP = timedelta(days=1)  # by which the clock may be put forward before clean-up waits, and for how long it does
+SILENCE = timedelta(days=7)  # in which nothing happened: a holiday, or a clock that was put forward
+WAITED = timedelta(days=62)  # after a run that waited no other does
+LOOKED = timedelta(hours=1)  # after which it is kept again that somebody looked
 HOURS = range(1, 24 * 31 + 1)
 DAYS = range(1, 3651)
 
@@ -58,12 +61,52 @@ def set_schedule(*, enabled: bool, every_hours: int = 24, trash_days: int | None
         raise InvalidPolicy(f"The trash is kept for {DAYS[0]} to {DAYS[-1]} days, or for ever, not {trash_days} days.")
     with writing():
         cleanup_rows.keep_schedule(enabled, every_hours, trash_days, store.now())
+        cleanup_rows.keep_first_look(store.now())
         audit.append("set schedule", "clean-up", "on" if enabled else "off")
     return schedule()
 
 
+def doubted_until(now: datetime) -> datetime | None:
+    """Until when nothing is cleaned up by its age, for the clock may have been put forward; None where it is trusted.
+
+    A clock that is a year ahead makes all look old. From within it looks like a long holiday: the next sign of life is
+    weeks behind the last. So after a week without any, clean-up by itself waits for a day, in which somebody may notice.
+    """
+    doubted = _doubted_at(CleanupSchedule.objects.filter(pk=1).first(), now)
+    return doubted and doubted + JUMP
+
+
+def trust_clock() -> None:
+    """Somebody says that the clock is right: nothing waits. Raises NotAllowed."""
+    gate.check_over_all(CLEANING)
+    with writing():
+        cleanup_rows.keep_clock(store.now(), None)
+
+
+def look_at_clock() -> datetime | None:
+    """What `doubted_until` says now; a doubt begins with it, or ends."""
+    now = store.now()
+    row = CleanupSchedule.objects.filter(pk=1).first()
+    doubted = _doubted_at(row, now)
+    if doubted is None and row and row.doubted_at is None and row.seen_at and now - LOOKED < row.seen_at <= now:
+        return None
+    if doubted is None or row is None or doubted != row.doubted_at:
+        with writing():
+            cleanup_rows.keep_clock((row.seen_at if row else None) if doubted else now, doubted)
+    return doubted and doubted + JUMP
+
+
+def doubt_text(until: datetime) -> str:
+    return (
+        f"Nothing happened here for more than a week before {until - JUMP:%-d %B %Y}, so in case the clock was put forward "
+        f"by mistake, nothing is cleaned up by its age until {until:%-d %B, %H:%M} UTC"
+    )
+
+
 def run_if_due(holder: str) -> list[Entry]:
     """Run all of clean-up if it is on and due, and nobody else is at it. `holder` is the name of this process."""
+    if not CleanupSchedule.objects.filter(pk=1, enabled=True).exists() or look_at_clock():
+        return []
     with writing():
         taken = cleanup_rows.take_lease(holder, store.now(), LEASE)
     if not taken:
@@ -95,11 +138,21 @@ def run_all(before_each: Callable[[], None] = lambda: None) -> list[Entry]:
     return done
 
 
+def _doubted_at(row: CleanupSchedule | None, now: datetime) -> datetime | None:
+    """Since when the clock is doubted."""
+    seen = row.seen_at if row else None
+    if row and row.doubted_at and row.doubted_at <= now < row.doubted_at + WAITED:
+        return row.doubted_at if now < row.doubted_at + JUMP else None
+    if seen and seen > now:  # it was put back
+        return None
+    return now if cleanup_rows.longest_silence(seen, now) > SILENCE else None
+
+
 class Clock:
     """Tells whether the clock can be trusted with what goes by age.
 
     One that was put forward, by mistake or by a battery that ended, makes all look old; what it goes by in truth is how
-    long this process has run. It knows of no jump before its start.
+    long this process has run. Of a jump before its start `look_at_clock` may know.
     """
 
     def __init__(self, passed: Callable[[], float]) -> None:

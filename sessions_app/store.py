@@ -85,9 +85,14 @@ PAUSE = 0.2  # seconds between two looks at what changed
 class Before:
     """What was written under a key before: `done` is its session, None where nothing was."""
 
-    def __init__(self, key: str | None, asked: str):
+    def __init__(self, key: str | None, asked: str, session: UUID | None = None):
+        """With a `session`, which is there before the write, the key is kept for it at once."""
         self._key, self._asked = key, asked
-        self.done = None if key is None else write_keys.find(key, asked)
+        self.done = None
+        if key is not None and session:
+            self.done = write_keys.claim(key, asked, session, datetime.now(UTC))
+        elif key is not None:
+            self.done = write_keys.find(key, asked)
 
     def keep(self, session: UUID) -> None:
         if self._key is not None:
@@ -198,10 +203,9 @@ def update(
         return
     encoded = _encoded(messages)
     digests = bodies.chain(b"", encoded)
-    with _writing_once(once, "update", digests[-1:], id, turns) as written:
+    with _writing_once(once, "update", digests[-1:], id, turns, to=id) as written:
         if written.done:
             return
-        written.keep(id)
         row = session_rows.locked(id, expected_version)
         shared = piece_table.common_prefix(row.tail, digests)
         added = _verified(messages, encoded, shared)
@@ -229,10 +233,9 @@ def append(
         check_turns(turns)
     _check_not_negative("turns_added", turns_added)
     added = _verified(messages, _encoded(messages))
-    with _writing_once(once, "append", added, id, turns, turns_added) as before:
+    with _writing_once(once, "append", added, id, turns, turns_added, to=id) as before:
         if before.done:
             return
-        before.keep(id)
         row = session_rows.locked(id, expected_version)
         turns = min(row.turns + turns_added, TURNS_LIMIT) if turns is None else turns
         _extend(row, row.tail.count, messages, added, turns)
@@ -253,10 +256,9 @@ def truncate(
     """
     if turns is not None:
         check_turns(turns)
-    with _writing_once(once, "truncate", (), id, count, turns) as before:
+    with _writing_once(once, "truncate", (), id, count, turns, to=id) as before:
         if before.done:
             return
-        before.keep(id)
         row = session_rows.locked(id, expected_version)
         if _position_within(row, count) < row.tail.count:
             _drop_from(row, count)
@@ -380,6 +382,7 @@ def purge(id: UUID) -> None:
         row = session_rows.locked(id, where="trash", needs=Role.MAINTAINER)
         purging.purge([row.id])
         audit.append("purged", "session", id)
+    purging.sweep_when_committed()
 
 
 def put(record: SessionRecord, *, agent: str = "") -> bool:
@@ -747,9 +750,12 @@ def archive_before_rewrite(origin: Origin) -> UUID | None:
 
 
 @contextmanager
-def _writing_once(key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object) -> Iterator[Before]:
+def _writing_once(
+    key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object, to: UUID | None = None
+) -> Iterator[Before]:
+    """`to` is the session that is written to, if it is there already."""
     with writing(), at_once():
-        yield Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments))
+        yield Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments), to)
 
 
 def _mark(id: UUID, action: str, what: labels.Mark, moment: datetime | None) -> None:

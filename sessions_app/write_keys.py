@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 from sessions_app import actors, session_rows
@@ -17,7 +18,11 @@ from sessions_app.piece_table import key as session_key
 
 KEPT = timedelta(days=7)
 ALWAYS_KEPT = 1000  # of the newest keys, for a clock that jumps makes all of them old
-FORGOTTEN_AT_ONCE = 100  # keys; each write forgets as many of the oldest at most
+FORGOTTEN_AT_ONCE = 100  # keys of the oldest, at most
+FORGETS = "0"  # what the digest of a key begins with whose write looks for old ones, as one of sixteen does
+
+
+_INSERT = "INSERT INTO forklore_writekey (digest, asked, session_id, created_at) VALUES (%s, %s, %s, %s)"
 
 
 def find(key: str, asked: str) -> UUID | None:
@@ -36,11 +41,31 @@ def find(key: str, asked: str) -> UUID | None:
     return session_rows.uuid_of(found[1])
 
 
+def claim(key: str, asked: str, session: UUID, now: datetime) -> UUID | None:
+    """What `find` says; where nothing was written it keeps the key for this write, in one statement instead of three.
+
+    Another transaction that has the key is waited for by the index that keeps keys apart.
+    """
+    digest = _digest([actors.caller(), key])
+    if execute(f"{_INSERT} ON CONFLICT (digest) DO NOTHING RETURNING 1", _row(digest, asked, session, now)).fetchall():
+        _forget_old(digest, now)
+        return None
+    return find(key, asked)
+
+
 def keep(key: str, asked: str, session: UUID, now: datetime) -> None:
-    execute(
-        "INSERT INTO forklore_writekey (digest, asked, session_id, created_at) VALUES (%s, %s, %s, %s)",
-        [_digest([actors.caller(), key]), asked, session_key(session), session_rows.moment_for_database(now)],
-    )
+    digest = _digest([actors.caller(), key])
+    execute(_INSERT, _row(digest, asked, session, now))
+    _forget_old(digest, now)
+
+
+def _row(digest: str, asked: str, session: UUID, now: datetime) -> list[Any]:
+    return [digest, asked, session_key(session), session_rows.moment_for_database(now)]
+
+
+def _forget_old(digest: str, now: datetime) -> None:
+    if not digest.startswith(FORGETS):
+        return
     execute(
         "DELETE FROM forklore_writekey WHERE digest IN (SELECT digest FROM forklore_writekey"
         " WHERE created_at < %s AND created_at < (SELECT created_at FROM forklore_writekey"

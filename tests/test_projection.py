@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessions_app.projection import UNREADABLE, Kind, Part, project, prompt_text, search_texts
+from sessions_app.projection import UNREADABLE, Kind, Part, project, prompt_text, search_texts, texts_in
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 
@@ -585,6 +585,7 @@ def test_every_json_object_has_a_projection(message):
     projection = project(message)
     assert isinstance(projection.kind, Kind)
     assert all(isinstance(text, str) and text for text in search_texts(message))
+    assert search_texts(message) == texts_in(projection)
     assert (prompt_text(message) is not None) == (projection.kind == Kind.PROMPT)
     assert projection.timestamp is None or projection.timestamp + timedelta(days=1)
     assert json.dumps(message) == before

@@ -25,6 +25,7 @@ def preview(request: HttpRequest, given: schemas.CleanupPolicy) -> HttpResponse:
         "count": len(found.sessions),
         "sessions": [str(id) for id in found.sessions[:SHOWN]],
         "freed_bytes": found.freed_bytes,
+        "measured_bytes": found.measured_bytes,
         "kept": found.kept,
         "kept_sessions": [{"id": str(id), "reason": reason} for id, reason in found.kept_sessions],
         "last": found.last and _entry(found.last),

@@ -39,6 +39,11 @@ Once = Header(
     max_length=200,
     description="Sent again within a week, the same request writes nothing more.",
 )
+Prefer = Header(
+    None, description="With `return=minimal` the answer is 204 and tells nothing of the session, which costs less."
+)
+MINIMAL = "return=minimal"
+MAY_BE_BRIEF = {200: schemas.Session, 204: None, **WRITING}
 
 
 @router.get("/projects", response={200: schemas.Projects, **PROBLEMS}, summary="Projects")
@@ -159,39 +164,44 @@ def messages(
     return answer(request, value, headers=_etag(record))
 
 
-@router.post("/sessions/{uuid:id}/messages", response={200: schemas.Session, **WRITING}, summary="Append messages")
+@router.post("/sessions/{uuid:id}/messages", response=MAY_BE_BRIEF, summary="Append messages")
 def append(
     request: HttpRequest,
     id: UUID,
     given: schemas.FurtherMessages,
     if_match: str | None = IfMatch,
     once: str | None = Once,
+    prefer: str | None = Prefer,
 ) -> HttpResponse:
     version = _version(if_match)
     store.append(id, given.messages, given.turns, turns_added=given.turns_added, expected_version=version, once=once)
-    return session(request, id, messages=False)
+    return _written(request, id, prefer)
 
 
-@router.put("/sessions/{uuid:id}/messages", response={200: schemas.Session, **WRITING}, summary="Replace all messages")
+@router.put("/sessions/{uuid:id}/messages", response=MAY_BE_BRIEF, summary="Replace all messages")
 def update(
     request: HttpRequest,
     id: UUID,
     given: schemas.AllMessages,
     if_match: str | None = IfMatch,
     once: str | None = Once,
+    prefer: str | None = Prefer,
 ) -> HttpResponse:
     store.update(id, given.messages, given.turns, expected_version=_version(if_match), once=once)
-    return session(request, id, messages=False)
+    return _written(request, id, prefer)
 
 
-@router.post(
-    "/sessions/{uuid:id}/truncate", response={200: schemas.Session, **WRITING}, summary="Keep the first messages"
-)
+@router.post("/sessions/{uuid:id}/truncate", response=MAY_BE_BRIEF, summary="Keep the first messages")
 def truncate(
-    request: HttpRequest, id: UUID, given: schemas.Kept, if_match: str | None = IfMatch, once: str | None = Once
+    request: HttpRequest,
+    id: UUID,
+    given: schemas.Kept,
+    if_match: str | None = IfMatch,
+    once: str | None = Once,
+    prefer: str | None = Prefer,
 ) -> HttpResponse:
     store.truncate(id, given.count, given.turns, expected_version=_version(if_match), once=once)
-    return session(request, id, messages=False)
+    return _written(request, id, prefer)
 
 
 @router.post("/sessions/{uuid:id}/forks", response={201: schemas.Session, **WRITING}, summary="Fork")
@@ -336,6 +346,13 @@ def session_of(id: UUID) -> SessionRecord:
 
 def _missing(id: UUID) -> list[SessionRecord]:
     raise store.SessionNotFound(id)
+
+
+def _written(request: HttpRequest, id: UUID, prefer: str | None) -> HttpResponse:
+    """The session as it is by then, unless the other side can do without (RFC 7240): it is one more question."""
+    if prefer and MINIMAL in prefer.replace(" ", "").lower().split(","):
+        return HttpResponse(status=204, headers={"Preference-Applied": MINIMAL})
+    return session(request, id, messages=False)
 
 
 def _created(request: HttpRequest, record: SessionRecord) -> HttpResponse:

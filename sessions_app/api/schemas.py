@@ -398,7 +398,12 @@ class KeptSession(Schema):
 class Preview(Schema):
     count: int
     sessions: list[UUID] = Field(description="The newest thousand of them.")
-    freed_bytes: int = Field(description="Bytes of messages that come free once they are purged.")
+    freed_bytes: int = Field(
+        description="Bytes of messages that come free once they are purged, or that packing saves."
+    )
+    measured_bytes: int | None = Field(
+        description="Bytes of messages by which it is estimated what packing saves; null where that was measured."
+    )
     kept: dict[str, int] = Field(description="How many fit and are kept, by the reason.")
     kept_sessions: list[KeptSession]
     last: JournalEntry | None = Field(description="The last run of the policy.")

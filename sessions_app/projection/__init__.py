@@ -5,6 +5,7 @@ Pure functions of one message: they raise for no JSON object, take time linear i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sessions_app.projection import claude_code, codex, frameworks, messages
@@ -38,13 +39,24 @@ def search_texts(message: dict[str, Any]) -> tuple[str, ...]:
     Lines of settings that a tool repeats in every session (Codex's turn_context, Claude Code's permission-mode) have
     none, and neither has what a transcript only keeps for its program, such as Claude Code's toolUseResult.
     """
-    return texts_in(project(message))
+    return _texts_of(_parts(message))
 
 
 def texts_in(projection: Projection) -> tuple[str, ...]:
     """What search_texts says of the message that was projected."""
+    return _texts_of(projection.parts)
+
+
+def _parts(message: dict[str, Any]) -> Sequence[Part]:
+    """Those of its projection; what else that tells takes longer than they do."""
+    if isinstance(message.get("role"), str) and not frameworks.is_message(message):
+        return messages.all_parts(message, messages.role_of(message))
+    return project(message).parts
+
+
+def _texts_of(parts: Sequence[Part]) -> tuple[str, ...]:
     found = []
-    for part in projection.parts:
+    for part in parts:
         if part.text:
             found.append(part.text)
         if part.tool_name:

@@ -14,8 +14,12 @@ from sessions_app.projection.values import dict_of, text_of, unknown, without
 
 Message = dict[str, Any]
 
+_MARKS = frozenset(("parts", "contents", "author", "actions"))  # of which one of theirs has one, at least
+
 
 def is_message(message: Message) -> bool:
+    if _MARKS.isdisjoint(message):
+        return False
     return _is_of_pydantic_ai(message) or _is_of_agent_framework(message) or _is_of_adk(message)
 
 

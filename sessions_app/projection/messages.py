@@ -82,15 +82,20 @@ def is_item(message: Message) -> bool:
 
 def message_projection(message: Message) -> Projection:
     role = role_of(message)
-    parts = message_parts(message, role)
-    extra = message.keys() - _MESSAGE_KEYS
-    if extra:
-        parts += unknown({key: value for key, value in message.items() if key in extra})
+    parts = all_parts(message, role)
     return projected(parts, role, label_of(message, role, parts), _written_at(message), message)
 
 
 def item_projection(item: Message) -> Projection:
     return projected(item_parts(item), _item_role(item), "", _written_at(item))
+
+
+def all_parts(message: Message, role: str) -> list[Part]:
+    parts = message_parts(message, role)
+    extra = message.keys() - _MESSAGE_KEYS
+    if extra:
+        parts += unknown({key: value for key, value in message.items() if key in extra})
+    return parts
 
 
 def message_parts(message: Message, role: str) -> list[Part]:

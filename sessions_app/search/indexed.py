@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from sessions_app import bodies, piece_table, session_rows
 from sessions_app.databases import connection
 from sessions_app.first_look import first_look
 from sessions_app.folding import fold
-from sessions_app.piece_table import END, Piece
+from sessions_app.piece_table import END, Piece, Place
 from sessions_app.projection import prompt_text, search_texts
 from sessions_app.records import SearchHit
 from sessions_app.search import rows
@@ -42,12 +41,17 @@ LOOKED_AT = 64  # candidates that are looked at before their sessions are
 READ = 32  # messages read at once where no candidates are known, at least
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A hit before its session's row is read; `strand` and `match` are None for a hit in the title."""
+class _Match(NamedTuple):
+    place: Place
+    kind: int
+    text: str  # that of the message's texts which contains the query
+    body: bytes
+
+
+class _Found(NamedTuple):
+    """A hit before its session's row is read; `match` is None for a hit in the title."""
 
     key: Any
-    strand: int | None = None
     match: _Match | None = None
 
 
@@ -77,10 +81,11 @@ class Search:
         self._listed, self._asked = False, False  # whether all candidates are, and whether that was tried
         self._effort = 0  # in messages read that a list of all candidates would have spared
         self._looked_into: set[int] = set()  # strands whose candidates were asked for
-        self._fetched: dict[tuple[int, int], Message] = {}  # by strand and position
+        self._fetched: dict[Place, Message] = {}
         self._looked_at = False  # whether those are all candidates
         self._strands: dict[int, _Strand] = {}
         self._reported: dict[int, int] = {}  # by strand: up to where newer sessions have shown its hits
+        self._refused: set[Place] = set()  # messages that are not what was written
 
     def hits(self, limit: int) -> tuple[list[SearchHit], bool]:
         """At most `limit` hits, and whether all were found that are to be within it."""
@@ -90,9 +95,22 @@ class Search:
     def positions_found(self) -> tuple[list[int], bool]:
         """Those of all hits in messages, and whether all were found; of a search in one session, ascending."""
         found, complete = self._found(END)
-        return [hit.match.position for hit in found if hit.match], complete
+        return [hit.match.place[1] for hit in found if hit.match], complete
 
     def _found(self, limit: int) -> tuple[list[_Found], bool]:
+        """Hits whose messages are proved to be what was written: all in one question. Where one is not, anew without it."""
+        while True:
+            found, complete = self._unproved(limit)
+            refused = piece_table.unproved({hit.match.place: hit.match.body for hit in found if hit.match})
+            if not refused:
+                return found, complete
+            if not complete:
+                return [hit for hit in found if not hit.match or hit.match.place not in refused], False
+            self._refused |= refused
+            self._strands.clear()
+            self._reported.clear()
+
+    def _unproved(self, limit: int) -> tuple[list[_Found], bool]:
         found: list[_Found] = []
         try:
             with self.budget.within():
@@ -231,10 +249,11 @@ class Search:
             for match in self._strand(piece).matches(piece.stop):
                 any_match = True
                 if self.distinct == "session":
-                    yield _Found(shown.key, piece.strand, match)
+                    yield _Found(shown.key, match)
                     return
-                if match.position >= self._reported_to(piece.strand) and not self._is_before(shown, match.position):
-                    yield _Found(shown.key, piece.strand, match)
+                position = match.place[1]
+                if position >= self._reported_to(piece.strand) and not self._is_before(shown, position):
+                    yield _Found(shown.key, match)
             self._reported[piece.strand] = max(self._reported_to(piece.strand), piece.stop)
         if not any_match and self._title_counts(shown):
             yield _Found(shown.key)
@@ -303,30 +322,21 @@ class Search:
             return []
         sessions = rows.facts_of({hit.key for hit in found})
         titled = _rows_of({hit.key for hit in found if hit.match is None})
-        stops = rows.stops_on({hit.strand for hit in found if hit.strand is not None})
-        return [
-            _title_hit(titled[hit.key])
-            if hit.match is None or hit.strand is None
-            else SearchHit(
-                *sessions[hit.key],
-                snippet(hit.match.text, self.query),
-                hit.match.position,
-                sum(stop > hit.match.position for stop in stops[hit.strand]) - 1,
-                ROLES.get(hit.match.kind, "notice"),
-            )
-            for hit in found
-        ]
+        stops = rows.stops_on({hit.match.place[0] for hit in found if hit.match})
+        hits = []
+        for key, match in found:
+            if match is None:
+                hits.append(_title_hit(titled[key]))
+                continue
+            (strand, position), kind, text, _ = match
+            shared_with = sum(stop > position for stop in stops[strand]) - 1
+            told = snippet(text, self.query)
+            hits.append(SearchHit(*sessions[key], told, position, shared_with, ROLES.get(kind, "notice")))
+        return hits
 
 
 def _finder(folded: str) -> Finder:
     return Fts5Finder(folded) if connection().vendor == "sqlite" else TrigramFinder(folded)
-
-
-@dataclass(frozen=True, slots=True)
-class _Match:
-    position: int
-    kind: int
-    text: str  # that of the message's texts which contains the query
 
 
 class _Strand:
@@ -344,9 +354,10 @@ class _Strand:
         at = 0
         while at < len(self._found) or self._go_on(stop):
             while at < len(self._found):
-                if self._found[at].position >= stop:
+                match = self._found[at]
+                if match.place[1] >= stop:
                     return
-                yield self._found[at]
+                yield match
                 at += 1
 
     def _go_on(self, stop: int) -> bool:
@@ -371,15 +382,15 @@ class _Strand:
                 continue
             for text in _texts(body):
                 if contains(text, folded):
-                    if piece_table.is_proved(self._strand, position, body):
-                        yield _Match(position, kind, text)
+                    if (place := (self._strand, position)) not in self._search._refused:
+                        yield _Match(place, kind, text, body)
                     break
 
 
 def _texts(body: bytes) -> Iterable[str]:
     """None of a body that is no message any more, as in a damaged file."""
     try:
-        return search_texts(bodies.decode(body.decode()))
+        return search_texts(bodies.decode(body))
     except ValueError:
         return ()
 

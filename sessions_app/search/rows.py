@@ -29,7 +29,7 @@ class Shown:
     """A session as it is looked into. Most of those that are become no hit, so it holds what the database gave."""
 
     key: Any  # its id
-    moment: Any  # its updated_at
+    moment: Any  # its updated_at, as older() takes it
     title: str | None  # None where it is known not to contain the query
     pieces: list[Piece]  # all, or those that hold a candidate
 
@@ -37,7 +37,7 @@ class Shown:
 def newest(condition: Condition, limit: int) -> list[Shown]:
     """Live sessions, most recently updated first, ties by id, with all of their pieces."""
     rows = execute(
-        "SELECT session.id, session.updated_at, session.title, piece.start,"  # noqa: S608
+        f"SELECT session.id, {_moment()}, session.title, piece.start,"  # noqa: S608
         " COALESCE(piece.stop, session.message_count), piece.strand_id FROM ("
         " SELECT id, updated_at, title, message_count FROM forklore_session session"
         f" WHERE session.trashed_at IS NULL AND {condition[0]} ORDER BY updated_at DESC, id LIMIT %s"
@@ -62,7 +62,7 @@ def showing(candidates: Candidates, condition: Condition) -> Iterator[list[Shown
 
 
 def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Shown]]:
-    size = STEP
+    size, positions = STEP, candidates.positions
     further = condition
     while True:
         rows = _places(candidates, further, size)
@@ -73,7 +73,7 @@ def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Show
                 found.append(Shown(key, moment, None, []))
             if strand is None:
                 found[-1].title = title
-            elif (listed := candidates.positions[strand]) and stop is not None and listed[0] < stop:
+            elif (listed := positions[strand]) and stop is not None and listed[0] < stop:
                 found[-1].pieces.append(Piece(start, stop, strand))
         if not whole:
             found.pop()  # which may have been cut
@@ -88,7 +88,7 @@ def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Show
 def _places(candidates: Candidates, condition: Condition, limit: int) -> list[tuple]:
     """Pieces and titles that are candidates, in the order of hits."""
     statement = (
-        "SELECT session.id, session.updated_at, piece.start, COALESCE(piece.stop, session.message_count),"  # noqa: S608
+        f"SELECT session.id, {_moment()}, piece.start, COALESCE(piece.stop, session.message_count),"  # noqa: S608
         " piece.strand_id, NULL FROM forklore_piece piece"
         " JOIN forklore_session session ON session.id = piece.session_id"
         f" WHERE piece.strand_id {_among()} AND session.trashed_at IS NULL AND {condition[0]}"
@@ -96,7 +96,7 @@ def _places(candidates: Candidates, condition: Condition, limit: int) -> list[tu
     parameters = [_numbers(candidates.positions), *condition[1]]
     if candidates.titles:  # to ask for none of them would be a quarter of the work
         statement += (
-            " UNION ALL SELECT session.id, session.updated_at, NULL, NULL, NULL, session.title"  # noqa: S608
+            f" UNION ALL SELECT session.id, {_moment()}, NULL, NULL, NULL, session.title"  # noqa: S608
             " FROM forklore_searchtitle title JOIN forklore_session session ON session.id = title.session_id"
             f" WHERE title.id {_among()} AND session.trashed_at IS NULL AND {condition[0]}"
         )
@@ -206,7 +206,7 @@ def allowed(filters: Filters) -> Condition:
 
 def older(condition: Condition, updated_at: Any, key: Any, *, with_itself: bool = False) -> Condition:
     """The condition, and to stand behind that session in the order of hits."""
-    moment = session_rows.moment_for_database(updated_at)
+    moment = updated_at if isinstance(updated_at, str) else session_rows.moment_for_database(updated_at)
     sign = ">=" if with_itself else ">"
     further = f"(session.updated_at < %s OR (session.updated_at = %s AND session.id {sign} %s))"
     return f"{condition[0]} AND {further}", [*condition[1], moment, moment, key]
@@ -216,6 +216,11 @@ def newer(condition: Condition, updated_at: Any, id: UUID) -> Condition:
     moment = session_rows.moment_for_database(updated_at)
     further = "(session.updated_at > %s OR (session.updated_at = %s AND session.id < %s))"
     return f"{condition[0]} AND {further}", [*condition[1], moment, moment, piece_table.key(id)]
+
+
+def _moment() -> str:
+    """When a session was updated, by which it is only sorted: as SQLite keeps it, or else each row's would be read."""
+    return "session.updated_at || ''" if connection().vendor == "sqlite" else "session.updated_at"
 
 
 def _body() -> str:

@@ -34,6 +34,8 @@ def find_all(text: str, query: str, limit: int = 1000) -> list[tuple[int, int]]:
 
 def snippet(text: str, query: str) -> str:
     """About 120 characters of the original around the first match, or of its beginning if there is none."""
+    if text.isascii():
+        return excerpt(text, max(text.lower().find(fold(query)), 0))
     found = find(text, query)
     return excerpt(text, found[0] if found else 0)
 

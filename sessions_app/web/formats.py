@@ -111,6 +111,13 @@ def packed_text(before: int, saved: int) -> str:
     return f"{size_text(before)} as {size_text(before - saved)}, {before / after:.1f} times smaller"
 
 
+def saving_text(saved: int, measured: int | None) -> str:
+    """saves 12 MB; or how that is known where it is not measured."""
+    if measured is None:
+        return f"saves {size_text(saved)}"
+    return f"saves about {size_text(saved)}, estimated by packing {size_text(measured)} of it"
+
+
 RESUMING = {"claude-code": "claude --resume", "codex": "codex resume"}
 
 

@@ -23,6 +23,7 @@ from sessions_app.web.enter import sentence
 from sessions_app.web.formats import resume_command
 from sessions_app.web.rendering.marks import QUERY_LIMIT
 from sessions_app.web.transcript_outline import outline
+from sessions_app.web.transcript_proof import PROOF, holds, proof_of
 from sessions_app.web.transcript_subagents import link_subagents
 
 CHOICES = 10  # sessions offered where a shortened id fits several
@@ -36,8 +37,12 @@ shortened_ids = ThrottleOfEach(most=60, seconds=60)
 
 
 class WindowForm(forms.Form):
-    """The query string of a transcript: from=POSITION or from=end, to=POSITION, edge=, mode=focused, q=WORDS."""
+    """The query string of a transcript: from=POSITION or from=end, to=POSITION, edge=, mode=focused, q=WORDS.
 
+    held=PROOF is what the page that asks was drawn from; it is told whether that still holds.
+    """
+
+    held = forms.RegexField(rf"\A{PROOF}\Z", required=False)
     to = forms.IntegerField(required=False, min_value=0)
     edge = forms.ChoiceField(required=False, choices=[("earlier", ""), ("later", "")])
     mode = forms.ChoiceField(required=False, choices=[("focused", "")])
@@ -149,9 +154,14 @@ def _page(request: HttpRequest, id: UUID, target: int | None) -> HttpResponse:
     if not form.is_valid():
         return _missing(request, "This address names no part of the transcript.", session=shown_session)
     context = marks | _window_context(request, shown_session, target, form.cleaned_data)
+    context |= _proof_context(shown_session, form.cleaned_data["held"])
     if wants_fragment(request) and form.cleaned_data["edge"]:
         return render(request, "transcript/_window.html", context)
     return render(request, "transcript/session.html", context | _head_context(shown_session, context, target))
+
+
+def _proof_context(shown_session: Session, held: str) -> dict[str, Any]:
+    return {"proof": proof_of(shown_session), "rewritten": bool(held) and not holds(shown_session, held)}
 
 
 def _window_context(request: HttpRequest, shown_session: Session, target: int | None, asked: dict) -> dict[str, Any]:

@@ -46,6 +46,7 @@ urlpatterns = [
     path("trash/", trash.trash, name="trash"),
     path("cleanup/", cleanup.page, name="cleanup"),
     path("cleanup/run/", cleanup.run, name="cleanup-run"),
+    path("cleanup/schedule/", cleanup.set_schedule, name="cleanup-schedule"),
     path("journal/", journal.journal, name="journal"),
     path("look/", look.choose, name="look"),
     path("selection/", selection.selection, name="selection"),

@@ -10,6 +10,19 @@ export function arrive(message, marks = [], frames = 8) {
   else showMark(marks[0]);
 }
 
+// Scrolls what is steady back to where it stood. Messages that are not in view have an estimated height until they were
+// drawn once; those before it are drawn at once, so that their heights are known before the page is scrolled by their sum.
+export function hold(steady, top) {
+  const before = [...steady.parentNode.querySelectorAll(".message")].filter(
+    (message) => message.compareDocumentPosition(steady) & Node.DOCUMENT_POSITION_FOLLOWING,
+  );
+  before.forEach((message) => message.toggleAttribute("data-settling", true));
+  scrollBy(0, steady.getBoundingClientRect().top - top);
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    before.forEach((message) => message.removeAttribute("data-settling"));
+  }));
+}
+
 export function toEnd(frames = 8) {
   scrollTo(0, document.documentElement.scrollHeight);
   if (frames) requestAnimationFrame(() => toEnd(frames - 1));

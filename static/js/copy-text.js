@@ -17,6 +17,10 @@ customElements.define("copy-text", class extends HTMLElement {
     const before = label.textContent;
     await copy(isAddress === undefined ? text : new URL(text, location).href, before.replace("Copy ", ""));
     label.textContent = "Copied";
-    setTimeout(() => { label.textContent = before; }, 1500);
+    this.dataset.copied = "";
+    setTimeout(() => {
+      label.textContent = before;
+      delete this.dataset.copied;
+    }, 1500);
   }
 });

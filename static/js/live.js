@@ -2,7 +2,7 @@
 // page ask for itself anew. A hint carries nothing that is shown, so that one that is lost loses nothing: who was cut off
 // says up to where it was told.
 import { arrive, toEnd } from "./arriving.js";
-import { address, follow, grows, isAtEnd, transcript } from "./live-transcript.js";
+import { address, asItNowIs, follow, grows, isAtEnd, redraw, transcript } from "./live-transcript.js";
 import { liveIsOn, SWITCHED } from "./live-switch.js";
 import { morph } from "./morph.js";
 
@@ -11,6 +11,7 @@ const LONGEST_WAIT = 10_000;
 const CALM = 3; // times as long as a page took to come, until it is asked for again: a busy server is asked less often
 const LEAST_CALM = 200; // milliseconds
 const HIDDEN = 60_000; // milliseconds after which a page that nobody looks at closes its socket
+const TOLD = 6000; // milliseconds for which it is said that a transcript was drawn anew
 const MOST_ROWS = 500; // of a list that is asked for anew
 const NOBODY = 4401; // what the server closes with when who had the page has it no longer
 
@@ -152,8 +153,20 @@ customElements.define("live-page", class extends HTMLElement {
     const fresh = await get(address());
     const added = follow(fresh);
     this.renew(fresh);
-    if (added < 0) this.offer("This session was rewritten", location.href);
+    if (added < 0) await this.redraw(wasAtEnd, last);
     else if (added > 0) this.count(added, wasAtEnd, last);
+  }
+
+  async redraw(wasAtEnd, last) {
+    const fresh = await asItNowIs(get);
+    if (!fresh) {
+      this.offer("This session was rewritten", location.href);
+      return;
+    }
+    this.forget();
+    const added = redraw(fresh);
+    this.tell("Rewritten: shown as it is now");
+    if (added > 0) this.count(added, wasAtEnd, last);
   }
 
   renew(fresh) {
@@ -232,6 +245,13 @@ customElements.define("live-page", class extends HTMLElement {
       if (this.follows) this.scrollToEnd();
     });
     this.append(this.toggle);
+  }
+
+  // Says it for a while, if nothing else is to be said before.
+  tell(text) {
+    this.say(text, this.dataset.state);
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => { if (this.state.textContent === text) this.say("", this.dataset.state); }, TOLD);
   }
 
   say(text, state = "") {

@@ -1,6 +1,6 @@
 // <transcript-stream>: keeps the reader's place while messages come in above, and moves through them by key.
 import { announce } from "./announce.js";
-import { arrive, showMark, toEnd } from "./arriving.js";
+import { arrive, hold, showMark, toEnd } from "./arriving.js";
 import { redrawDays } from "./day-line.js";
 import { addKey } from "./keys.js";
 
@@ -76,19 +76,6 @@ addKey("p", "Parent", "Reading", () => {
   if (!address) return false;
   location.assign(address);
 });
-// Messages that are not in view have an estimated height until they were drawn once. Those that came in are drawn at
-// once, so that their heights are known before the page is scrolled by their sum.
-function settle(steady, top) {
-  const added = [...stream().querySelectorAll(".message")].filter(
-    (message) => message.compareDocumentPosition(steady) & Node.DOCUMENT_POSITION_FOLLOWING,
-  );
-  added.forEach((message) => message.toggleAttribute("data-settling", true));
-  scrollBy(0, steady.getBoundingClientRect().top - top);
-  requestAnimationFrame(() => requestAnimationFrame(() => {
-    added.forEach((message) => message.removeAttribute("data-settling"));
-  }));
-}
-
 customElements.define("transcript-stream", class extends HTMLElement {
   connectedCallback() {
     this.addEventListener("htmx:before:swap", (event) => this.remember(event.target));
@@ -132,7 +119,7 @@ customElements.define("transcript-stream", class extends HTMLElement {
     this.kept = null;
     redrawDays(this);
     const added = edge === "earlier" ? steady?.previousElementSibling : steady?.nextElementSibling;
-    if (edge === "earlier" && steady) settle(steady, top);
+    if (edge === "earlier" && steady) hold(steady, top);
     announce(edge === "earlier" ? "Earlier messages loaded" : "Later messages loaded");
     if (hadFocus) added?.closest(".message")?.focus({ preventScroll: true });
   };

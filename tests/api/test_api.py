@@ -2,10 +2,12 @@
 
 import gzip
 import json
+from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
 
+from sessions_app import databases
 from sessions_app.access import tokens
 from sessions_app.api.wire import zstd
 from tests.builders import a_message, a_session
@@ -23,6 +25,19 @@ def client(the_store):
 def send(client, method, path, value=None, **headers):
     body = b"" if value is None else json.dumps(value).encode()
     return client.generic(method, ROOT + path, body, "application/json", headers=headers)
+
+
+@contextmanager
+def asked_of_the_database():
+    """The statements that are run within, but for those that end a transaction."""
+    found = []
+
+    def noted(execute, statement, parameters, many, context):
+        found.append(statement)
+        return execute(statement, parameters, many, context)
+
+    with databases.connection().execute_wrapper(noted):
+        yield found
 
 
 class ASession:
@@ -63,6 +78,36 @@ class ASession:
         (session,) = the_store.list_by_project("shop", 9)[1:] or the_store.list_by_project("shop", 9)
         assert (the_store.get(session.id).message_count, the_store.get(session.id).turns) == (2, 1)
         assert len(forks) == 1
+
+    @pytest.mark.parametrize(
+        ("method", "at", "value"),
+        [
+            ("POST", "messages", {"messages": [a_message("more")]}),
+            ("PUT", "messages", {"messages": [], "turns": 0}),
+            ("POST", "truncate", {"count": 0}),
+        ],
+    )
+    def test_is_not_read_again_for_who_can_do_without(self, client, the_store, method, at, value):
+        id = a_session(the_store, "one").id
+        with asked_of_the_database() as told:
+            whole = send(client, method, f"/sessions/{id}/{at}", value)
+        with asked_of_the_database() as brief:
+            answer = send(client, method, f"/sessions/{id}/{at}", value, Prefer="respond-async, return=minimal")
+        assert (whole.status_code, whole["ETag"]) == (200, '"2"')
+        assert (answer.status_code, answer.content, answer["Preference-Applied"]) == (204, b"", "return=minimal")
+        assert the_store.get(id).version == 3
+        assert len(brief) < len(told)
+
+    def test_is_written_in_few_questions_to_the_database(self, client, the_store):
+        id = a_session(the_store, "one").id
+        client.get(f"{ROOT}/sessions/{id}")  # notes that the token was used
+        for number in range(32):  # one of sixteen looks for old keys
+            headers = {"Prefer": "return=minimal", "Idempotency-Key": f"key {number}"}
+            with asked_of_the_database() as asked:
+                send(client, "POST", f"/sessions/{id}/messages", {"messages": [a_message()]}, **headers)
+            asked = [each for each in asked if "forklore_writekey WHERE created_at" not in each]
+            # token, BEGIN on SQLite, key, session, message, text, session, change
+            assert len(asked) <= 8, asked
 
     def test_of_a_key_is_that_of_its_caller(self, client, the_store):
         other = Visitor(HTTP_HOST="127.0.0.1", HTTP_AUTHORIZATION=f"Bearer {tokens.create('other')}")

@@ -97,6 +97,10 @@ def said(*texts, role="assistant"):
     return [a_message(text, role) for text in texts]
 
 
+def in_turn(words):
+    return [a_message(text, ("user", "assistant")[index % 2]) for index, text in enumerate(words)]
+
+
 class AList:
     def test_shows_new_sessions_titles_and_counts_by_itself(self, site, writer, page):
         old = a_session(site.store, "the first")
@@ -261,9 +265,59 @@ class ATranscript:
         desktop.get_by_role("link", name="1 new message").click(timeout=SOON)
         expect(desktop.locator("#m4")).to_contain_text("a new prompt")
 
-    def test_says_that_it_was_rewritten(self, site, writer, desktop):
+    def test_that_was_rewritten_is_shown_as_it_is_now(self, site, writer, desktop):
         session = long_session(site, 12)
         connected(desktop, f"/sessions/{session.id}/")
+        writer.update(session.id, said("only this", role="user"), 1)
+        expect(desktop.locator(".message")).to_have_count(1, timeout=SOON)
+        expect(desktop.locator("#m0")).to_contain_text("only this")
+        expect(desktop.locator("#end")).to_have_text("End of 1 message")
+
+    def test_shows_a_rewrite_far_above_its_end_and_moves_nothing_else(self, site, writer, page):
+        session = long_session(site, 130)
+        connected(page, f"/sessions/{session.id}/")
+        page.get_by_role("link", name="Later messages").click()
+        expect(page.locator("#m119")).to_be_attached()
+        page.get_by_role("link", name="Later messages").click()
+        expect(page.locator("#end")).to_be_attached()
+        page.evaluate("document.getElementById('m70').scrollIntoView()")
+        page.wait_for_timeout(300)
+        page.evaluate("window.same = document.getElementById('m70').same = true")
+        before = page.evaluate(TOP.format(70))
+        words = [f"message {number} " + "more words " * 30 for number in range(130)]
+        words[3] = "rewritten " * 900
+        writer.update(session.id, in_turn(words), 1)
+        expect(page.locator("#m3")).to_contain_text("rewritten rewritten", timeout=SOON)
+        expect(page.locator(".live [role=status]")).to_have_text("Rewritten: shown as it is now")
+        page.wait_for_timeout(300)
+        assert abs(page.evaluate(TOP.format(70)) - before) < 2  # pixels
+        assert page.evaluate("window.same && document.getElementById('m70').same")
+        assert page.locator(".message").count() == 130
+
+    def test_stays_at_what_is_read_where_it_has_another_number_now(self, site, writer, desktop):
+        session = long_session(site, 50)
+        connected(desktop, f"/sessions/{session.id}/")
+        desktop.evaluate("document.getElementById('m30').scrollIntoView()")
+        desktop.wait_for_timeout(300)
+        before = desktop.evaluate(TOP.format(30))
+        words = [f"message {number} " + "more words " * 30 for number in range(50)]
+        words[5:5] = ["put in between " * 200, "and this"]
+        writer.update(session.id, in_turn(words), 1)
+        expect(desktop.locator("#m6")).to_contain_text("and this", timeout=SOON)
+        expect(desktop.locator("#m32")).to_contain_text("message 30 ")
+        desktop.wait_for_timeout(300)
+        assert abs(desktop.evaluate(TOP.format(32)) - before) < 2  # pixels
+
+    def test_of_prompts_alone_shows_which_was_rewritten(self, site, writer, desktop):
+        session = a_session(site.store, *(f"prompt {number}" for number in range(6)))
+        connected(desktop, f"/sessions/{session.id}/?mode=focused")
+        writer.update(session.id, said("another prompt", role="user"), 1)
+        expect(desktop.locator("#m0")).to_contain_text("another prompt", timeout=SOON)
+        expect(desktop.locator(".message")).to_have_count(1)
+
+    def test_says_that_it_was_rewritten_where_nothing_is_left_of_what_it_shows(self, site, writer, desktop):
+        session = long_session(site, 130)
+        connected(desktop, f"/sessions/{session.id}/?from=100")
         writer.update(session.id, said("only this", role="user"), 1)
         desktop.get_by_role("link", name="This session was rewritten").click(timeout=SOON)
         expect(desktop.locator(".message")).to_have_count(1)

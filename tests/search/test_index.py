@@ -173,6 +173,38 @@ class Pages:
         assert search.search_page("needle", 9, filters=nowhere).hits == []
 
 
+class DamagedMessages:
+    def test_are_no_hits_and_hide_none(self, the_store):
+        if connection().vendor != "sqlite":
+            pytest.skip("PostgreSQL checks its pages")
+        whole, first_damaged, damaged = [a_session(the_store, "hay", "a needle", f"needle {n}") for n in range(3)]
+        fork = the_store.fork_at(first_damaged.id, 2)
+        for session, positions in ((first_damaged, (1,)), (damaged, (1, 2))):
+            for position in positions:
+                damage(session.id, position)
+
+        hits = the_store.search("needle", 2)
+
+        assert found(hits) == [(first_damaged.id, 2), (whole.id, 1)]
+        assert found(search.search_page("needle", 9, distinct="message").hits) == [
+            (first_damaged.id, 2),
+            (whole.id, 1),
+            (whole.id, 2),
+        ]
+        assert search.positions(first_damaged.id, "needle") == ([2], True)
+        assert search.positions(fork.id, "needle") == ([], True)
+
+
+def damage(id, position):
+    """Change a message of a session behind the store's back, so that it still holds what it is found by."""
+    with connection().cursor() as cursor:
+        cursor.execute(
+            "UPDATE forklore_message SET body = replace(body, 'needle', 'a needle') WHERE position = %s AND strand_id ="
+            " (SELECT strand_id FROM forklore_piece WHERE session_id = %s AND start <= %s ORDER BY start DESC LIMIT 1)",
+            [position, id.hex, position],
+        )
+
+
 class Rebuilding:
     def test_brings_the_same_index_back(self, the_store):
         choose, ids = random.Random(5), []

@@ -15,10 +15,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from sessions_app import cleanup, session_rows, store, store_check
+from sessions_app import cleanup, purging, session_rows, store, store_check
 from sessions_app.cleanup import Policy
 from sessions_app.errors import AlreadyChanged, JournalEntryNotFound
-from sessions_app.models import JournalEntry, Message, Session
+from sessions_app.models import JournalEntry, Leftover, Message, Session
 from tests.builders import a_message
 from tests.store.test_cleanup import months_later, stored_bytes
 
@@ -47,13 +47,13 @@ def killed_in_transaction(number: int) -> Iterator[None]:
             if began > number:
                 raise Killed
 
-    cleanup.writing, before = writing, cleanup.writing
+    cleanup.writing = purging.writing = store.writing = writing
     try:
         yield
     except Killed:
         pass
     finally:
-        cleanup.writing = before
+        cleanup.writing = purging.writing = store.writing = session_rows.writing
 
 
 def shown(id: Any) -> list[str]:
@@ -200,6 +200,7 @@ class CleanUp(RuleBasedStateMachine):
     @rule(query=OLD, number=st.integers(0, 6), action=st.sampled_from(["trash", "archive", "purge"]))
     def kill_a_policy(self, query, number, action):
         policy = Policy("killed", query, action)
+        purging.sweep()  # what an earlier kill left, so that bytes can be compared
         found = set(cleanup.preview(policy).sessions)
         before, bytes_before = state(), stored_bytes()
         last = max(JournalEntry.objects.values_list("pk", flat=True), default=0)
@@ -223,10 +224,20 @@ class CleanUp(RuleBasedStateMachine):
     @rule(query=OLD)
     def purge(self, query):
         policy = Policy("empty", query, "purge")
-        found, before = cleanup.preview(policy), stored_bytes()
+        found = cleanup.preview(policy)
+        purging.sweep()  # what an earlier kill left is not of this one
+        before = stored_bytes()
         entry = cleanup.run(policy)
         assert (entry.freed_bytes, before - stored_bytes()) == (found.freed_bytes, found.freed_bytes)
         assert not Session.objects.filter(pk__in=found.sessions).exists()
+        self.notice()
+
+    @precondition(lambda self: Session.objects.trashed().exists())
+    @rule(choice=choices, number=st.integers(0, 4))
+    def kill_a_purge_and_go_on(self, choice, number):
+        """Nobody sweeps what it left; others fork, write and purge around it."""
+        with killed_in_transaction(number):
+            store.purge(self.one(Session.objects.trashed(), choice))
         self.notice()
 
     # What holds at all times
@@ -242,9 +253,13 @@ class CleanUp(RuleBasedStateMachine):
 
     def teardown(self):
         assert list(store_check.problems()) == []
+        purging.sweep()
+        assert not Leftover.objects.exists()
+        assert list(store_check.problems()) == []
 
 
 def test_clean_up_in_any_order(the_store, clock, monkeypatch):
     monkeypatch.setattr(cleanup, "BATCH", 2)
+    monkeypatch.setattr(purging, "AT_ONCE", 1)  # so that nearly every purge leaves something to sweep
     profile = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
     run_state_machine_as_test(lambda: CleanUp(clock), settings=profile)

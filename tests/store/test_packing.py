@@ -1,7 +1,7 @@
 """Sessions that lie still are packed: smaller, and yet read, searched, forked and written to as before."""
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -11,6 +11,7 @@ from sessions_app.cleanup import Policy
 from sessions_app.databases import connection, execute
 from sessions_app.models import JournalEntry, Message, Session
 from tests.builders import a_message, a_session
+from tests.store.test_cleanup import stored_bytes
 
 pytestmark = pytest.mark.parametrize("door", ["sync"])
 COLD = Policy("cold", "before:30d", "pack")
@@ -198,9 +199,33 @@ class APolicy:
         call_command("cleanup", "cold", dry_run=True)
         call_command("cleanup", "cold")
         told = capsys.readouterr().out
-        assert "cold: 4 sessions to pack" in told
+        assert "cold: 4 sessions to pack, which saves 16 KB\n" in told
         assert "4 sessions packed: 16 KB as" in told
         assert "times smaller" in told
+
+    def test_tells_beforehand_what_is_then_saved(self, the_store, sessions):
+        fork = the_store.fork_at(sessions[1].id, 1)  # shares what it shows
+        the_store.append(fork.id, [a_message(f"of its own {LONG}"), a_message("short")])
+        deeper = the_store.fork_at(fork.id, 3)
+        the_store.append(deeper.id, [a_message(f"deeper {LONG}")])
+        packing.pack(sessions[2].id)  # already; nothing is to be had of it
+        Session.objects.update(updated_at=datetime(2020, 1, 1, tzinfo=UTC))
+        found, before = cleanup.preview(COLD), stored_bytes()
+        assert len(found.sessions) == 7
+        assert found.measured_bytes is None
+        assert cleanup.run(COLD).freed_bytes == found.freed_bytes == before - stored_bytes() > 0
+
+    def test_estimates_what_is_saved_of_much(self, the_store, sessions, monkeypatch):
+        chance = random.Random(5)
+        for size in (5, 50, 200):
+            noise = [chance.randbytes(chance.randrange(2000)).hex() for _ in range(size)]
+            the_store.create("demo", [a_message(LONG[: 40 * at % 3000] + text) for at, text in enumerate(noise)])
+        Session.objects.update(updated_at=datetime(2020, 1, 1, tzinfo=UTC))
+        monkeypatch.setattr(packing, "MEASURED", 200_000)
+        monkeypatch.setattr(packing, "MEASURING", 60)
+        found = cleanup.preview(COLD)
+        assert 200_000 <= found.measured_bytes < 220_000 < stored_bytes() / 2
+        assert cleanup.run(COLD).freed_bytes == pytest.approx(found.freed_bytes, rel=0.2)
 
     def test_touches_no_session_but_its_bodies(self, the_store, sessions):
         before = list(Session.objects.order_by("pk").values())

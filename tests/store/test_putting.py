@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from sessions_app.errors import InvalidMessage, SessionExists
+from sessions_app import databases, write_keys
+from sessions_app.errors import InvalidMessage, KeyReused, SessionExists, SessionNotFound, VersionConflict
+from sessions_app.models import WriteKey
 from sessions_app.records import SessionRecord
 from tests.builders import a_message, a_session
 
@@ -79,6 +81,30 @@ class Once:
         found = the_store.get(first.id)
         assert (found.message_count, found.turns, found.version) == (2, 1, 2)
         assert (len(forks), len(copies)) == (1, 1)
+
+    def test_a_key_is_no_ones_where_the_write_was_refused(self, the_store):
+        id = a_session(the_store, "one").id
+        with pytest.raises(VersionConflict):
+            the_store.append(id, [a_message("two")], expected_version=7, once="key")
+        with pytest.raises(SessionNotFound):
+            the_store.append(uuid4(), [a_message("two")], once="key")
+        the_store.append(id, [a_message("two")], once="key")
+        with pytest.raises(KeyReused):
+            the_store.append(id, [a_message("three")], once="key")
+        assert the_store.get(id).message_count == 2
+
+    def test_old_keys_are_forgotten_and_the_newest_are_not(self, the_store, monkeypatch):
+        monkeypatch.setattr(write_keys, "KEPT", timedelta(0))
+        monkeypatch.setattr(write_keys, "ALWAYS_KEPT", 3)
+        id = a_session(the_store, "one").id
+        for number in range(200):
+            the_store.append(id, [], once=f"key {number}")
+        kept = WriteKey.objects.using(databases.current()).count()
+        the_store.append(id, [a_message("again")], once="key 0")  # which was forgotten
+        with pytest.raises(KeyReused):
+            the_store.append(id, [a_message("again")], once="key 199")
+        assert 3 < kept < 100
+        assert the_store.get(id).message_count == 2
 
 
 class Truncating:

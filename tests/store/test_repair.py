@@ -109,6 +109,9 @@ class Repairing:
         assert content() == before
         assert any(said in problem for problem in problems())
 
+    def test_finds_nothing_in_an_empty_database(self, the_store):
+        assert problems() == []
+
     def test_touches_nothing_where_nothing_is_wrong(self, the_store, sessions):
         before = storage.content()
 

@@ -21,6 +21,12 @@ def an_old_session(the_store, clock):
     return session
 
 
+@pytest.fixture(autouse=True)
+def trusted_clock(monkeypatch):
+    """These tests let months pass in which nothing happens."""
+    monkeypatch.setattr(schedule, "SILENCE", timedelta.max)
+
+
 class Schedule:
     def test_is_off_until_it_is_switched_on(self, the_store, clock):
         session = an_old_session(the_store, clock)

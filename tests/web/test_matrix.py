@@ -87,6 +87,7 @@ TABLE: dict[str, tuple[Ask, ...]] = {
     "trash/": lists("/trash/"),
     "cleanup/": (Ask("/cleanup/", takes="all"), Ask("/cleanup/", "post", takes="all")),
     "cleanup/run/": (Ask("/cleanup/run/", "post", takes="all"),),
+    "cleanup/schedule/": (Ask("/cleanup/schedule/", "post", takes="all"),),
     "journal/": lists("/journal/"),
     "look/": (Ask("/look/", "post", takes="anybody"),),
     "selection/": (writes("/selection/", id="{id}", do="trash", list="/"),),

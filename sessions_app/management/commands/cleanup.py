@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from sessions_app import cleanup, schedule
+from sessions_app import cleanup, schedule, store
 from sessions_app.cleanup import Entry, Policy
 from sessions_app.errors import InvalidPolicy, StoreError
-from sessions_app.web.formats import deed_text, packed_text, size_text
+from sessions_app.web.formats import deed_text, packed_text, saving_text, size_text
 
 
 class Command(BaseCommand):
@@ -39,6 +39,9 @@ class Command(BaseCommand):
         parser.add_argument("--value", default="", help="the tag, or the project to move to")
         parser.add_argument("--schedule", choices=("on", "off"), help="let the server run all of clean-up by itself")
         parser.add_argument("--every", type=int, default=24, metavar="HOURS", help="with --schedule")
+        parser.add_argument(
+            "--trust-clock", action="store_true", help="clean up also where the clock may have been put forward"
+        )
         parser.add_argument("--trash-days", type=int, default=30, metavar="DAYS", help="with --schedule; 0 for never")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -63,9 +66,16 @@ class Command(BaseCommand):
         elif options["undo"] is not None:
             self.stdout.write(_told(cleanup.undo(options["undo"] or None)))
         elif name or options["dry_run"]:
-            self._run(name, options["dry_run"])
+            self._run(name, options["dry_run"], options["trust_clock"])
         else:
+            self._check_clock(options["trust_clock"])
             self._run_all()
+
+    def _check_clock(self, trusted: bool) -> None:
+        if trusted:
+            schedule.trust_clock()
+        elif until := schedule.look_at_clock():
+            raise InvalidPolicy(f"{schedule.doubt_text(until)}; if it is right, add --trust-clock.")
 
     def _schedule(self, enabled: bool, hours: int, days: int | None) -> None:
         found = schedule.set_schedule(enabled=enabled, every_hours=hours, trash_days=days)
@@ -83,9 +93,13 @@ class Command(BaseCommand):
         else:
             self.stdout.write(_told(cleanup.act(options["do"], ids, options["value"])))
 
-    def _run(self, name: str | None, dry_run: bool) -> None:
+    def _run(self, name: str | None, dry_run: bool, trusted: bool) -> None:
         chosen = [cleanup.policy(name)] if name else [policy for policy in cleanup.policies() if policy.enabled]
+        if dry_run and (until := schedule.doubted_until(store.now())):
+            self.stdout.write(f"{schedule.doubt_text(until)}, or with --trust-clock.")
         if not dry_run:
+            if any(policy.action == "purge" for policy in chosen):
+                self._check_clock(trusted)
             for entry in cleanup.resume():
                 self.stdout.write(_told(entry))
         if not chosen:
@@ -116,6 +130,8 @@ def _planned(policy: Policy) -> str:
     line = f"{policy.name}: {len(found.sessions):,} sessions to {policy.action}"
     if policy.action in ("trash", "purge"):
         line += f"; {size_text(found.freed_bytes)} come free once they are purged"
+    elif policy.action == "pack" and found.sessions:
+        line += f", which {saving_text(found.freed_bytes, found.measured_bytes)}"
     lines = [line, *(f"  kept: {count:,} {reason}" for reason, count in found.kept.items())]
     if found.last:
         lines.append(

@@ -31,6 +31,9 @@ from sessions_app.errors import (
 # https://sqlite.org/rescode.html; what stands above the lowest eight bits says more of the same.
 _CORRUPT_INDEX = 267  # of a virtual table, which here is the search index
 _POSTGRESQL_FULL = "53100"
+_CHECK_FAILED = 275  # SQLITE_CONSTRAINT_CHECK
+_POSTGRESQL_BUSY = "55P03"  # lock_not_available, where the server's lock_timeout is set
+BUSY = "Others write to the database for too long; nothing was changed, ask again."
 # What the file says of its tables is not what it said when it was brought up to date; the rest of it is fts5's.
 _OTHER_TABLES = (
     "no such table", "no such column", "no such module", "no such tokenizer", "no such index", "no such collation",
@@ -76,6 +79,8 @@ def fault(error: BaseException, alias: str | None = None) -> DatabaseFault | Non
             return None if each is error else each
         if getattr(each, "sqlstate", None) == _POSTGRESQL_FULL:
             return _out_of_room(alias)
+        if getattr(each, "sqlstate", None) == _POSTGRESQL_BUSY:
+            return DatabaseBusy(BUSY)
         code = getattr(each, "sqlite_errorcode", None)
         if code is not None:
             return _of_sqlite(code, each, alias)
@@ -153,6 +158,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 def _of_sqlite(code: int, error: BaseException, alias: str) -> DatabaseFault | None:
     if code == _CORRUPT_INDEX:
         return DatabaseDamaged("The search index is damaged; build it anew by rebuild_search or check_store --repair.")
+    if code == _CHECK_FAILED:  # the store writes nothing that a check refuses, unless the check is what was damaged
+        return DatabaseDamaged(damage_sentence(str(connections[alias].settings_dict["NAME"]), str(error)))
     match code & 0xFF:
         case 11 | 26:  # CORRUPT, NOTADB
             return damaged(alias, str(error))
@@ -165,7 +172,7 @@ def _of_sqlite(code: int, error: BaseException, alias: str) -> DatabaseFault | N
         case 1 if any(words in str(error) for words in _OTHER_TABLES):
             return DatabaseDamaged(damage_sentence(str(connections[alias].settings_dict["NAME"]), str(error)))
         case 5 | 6:  # BUSY, LOCKED
-            return DatabaseBusy("Others write to the database for too long; nothing was changed, ask again.")
+            return DatabaseBusy(BUSY)
     return None
 
 

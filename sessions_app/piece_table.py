@@ -552,6 +552,11 @@ def swap(one: UUID, other: UUID) -> None:
         execute("UPDATE forklore_piece SET session_id = %s WHERE session_id = %s", [key(target), key(source)])
 
 
+def hand_over(source: UUID, target: UUID) -> None:
+    """Let a session without messages show what another one showed, which shows nothing from then on."""
+    execute("UPDATE forklore_piece SET session_id = %s WHERE session_id = %s", [key(target), key(source)])
+
+
 def truncate(tail: Tail, position: int) -> None:
     """Drop a session's messages from `position` on, and from the strands what nobody shows any more."""
     of = pieces(tail.session, tail.count)

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
 
@@ -30,6 +30,7 @@ from sessions_app import (
     labels,
     piece_table,
     purging,
+    putting,
     quotas,
     recent_lists,
     revisions,
@@ -49,12 +50,12 @@ from sessions_app.errors import (
     InvalidProject,
     InvalidQuery,
     NameTaken,
-    SessionExists,
     SessionNotFound,
     SessionPurged,
 )
-from sessions_app.piece_table import Tail, key
+from sessions_app.piece_table import key
 from sessions_app.projection import prompt_text
+from sessions_app.putting import TURNS_LIMIT, check_turns, in_utc, new_row
 from sessions_app.recent_lists import KnownList
 from sessions_app.records import (
     Change,
@@ -74,7 +75,6 @@ from sessions_app.session_rows import SessionRow, removing, snapshot, writing
 from sessions_app.titles import check_agent, check_project, clean_tag, clean_title, shortened
 
 PROMPT_LENGTH = 200  # characters
-TURNS_LIMIT = 2**31 - 1  # what both databases keep
 IMPORTING = "import sessions"
 BATCH = 500  # sessions asked for at once
 LIMIT = 2**31 - 1  # rows; more than any list has
@@ -148,7 +148,7 @@ def fork(
     and what `create` raises.
     """
     check_project(project)
-    _check_turns(turns)
+    check_turns(turns)
     encoded = _encoded(messages)
     digests = bodies.chain(b"", encoded)
     with _writing_once(once, "fork", encoded, project, parent, turns) as before:
@@ -197,7 +197,7 @@ def update(
     MessageTooLarge, ValueError for negative turns, VersionConflict if the session is at another version than
     `expected_version`, and KeyReused.
     """
-    _check_turns(turns)
+    check_turns(turns)
     before = recent_lists.known((current(), id), messages)
     if before and _go_on(before, id, messages, turns, expected_version, once):
         return
@@ -230,7 +230,7 @@ def append(
     adds nothing. Raises what `update` raises, and KeyReused.
     """
     if turns is not None:
-        _check_turns(turns)
+        check_turns(turns)
     _check_not_negative("turns_added", turns_added)
     added = _verified(messages, _encoded(messages))
     with _writing_once(once, "append", added, id, turns, turns_added, to=id) as before:
@@ -255,7 +255,7 @@ def truncate(
     for a count that is not within the session.
     """
     if turns is not None:
-        _check_turns(turns)
+        check_turns(turns)
     with _writing_once(once, "truncate", (), id, count, turns, to=id) as before:
         if before.done:
             return
@@ -393,16 +393,15 @@ def put(record: SessionRecord, *, agent: str = "") -> bool:
     """
     check_project(record.project)
     check_agent(agent)
-    _check_turns(record.turns)
+    check_turns(record.turns)
     encoded = _verified(record.messages, _encoded(record.messages))
     digests = bodies.chain(b"", encoded)
     with writing():
         session_rows.one_lineage_change_at_a_time()
-        if session_rows.is_taken(record.id):
-            if _digest_of(record.id) != (digests[-1] if digests else b""):
-                raise SessionExists(record.id)
+        if putting.is_there(record.id, digests):
             return False
-        row = _put_row(record, agent, digests)
+        row = putting.row_of(record, agent, digests)
+        putting.share_with_parent(row, record, digests)
         piece_table.append(row.tail, record.messages[row.tail.count :], encoded[row.tail.count :])
         quotas.check_session(row)
         session_rows.insert(row)
@@ -491,7 +490,7 @@ def list_sessions(
         conditions.append("project.name = %s")
         parameters.append(project)
     if after is not None:
-        moment, id = session_rows.moment_for_database(_in_utc(after[0])), key(after[1])
+        moment, id = session_rows.moment_for_database(in_utc(after[0])), key(after[1])
         conditions.append("(session.updated_at < %s OR (session.updated_at = %s AND session.id > %s))")
         parameters += [moment, moment, id]
     return _records(" AND ".join(conditions), parameters, limit, with_messages)
@@ -575,7 +574,7 @@ def open_named(
     """
     check_project(project)
     check_agent(agent)
-    _check_turns(turns)
+    check_turns(turns)
     if found := find_named(origin):
         return found, False
     encoded = _verified(messages, _encoded(messages))
@@ -827,16 +826,8 @@ def _encoded_and_verified(messages: Sequence[Message], first: int) -> list[bytes
     return [bodies.verify(position, message, body) for message, (position, body) in zip(messages, encoded, strict=True)]
 
 
-def _new_row(project: str, agent: str = "", moment: datetime | None = None, id: UUID | None = None) -> SessionRow:
-    id, moment = id or uuid4(), moment or now()
-    project_id = session_rows.project_id(project)
-    quotas.check_project(project_id, project, new_sessions=1)
-    return SessionRow(id, project_id, project, moment, moment, Tail(id), agent=agent)
-
-
-def _check_turns(turns: int) -> None:
-    if not 0 <= turns <= TURNS_LIMIT:
-        raise ValueError(f"turns is from 0 to {TURNS_LIMIT:,}, not {turns}.")
+def _new_row(project: str, agent: str = "", moment: datetime | None = None) -> SessionRow:
+    return new_row(project, agent, moment or now())
 
 
 def _check_not_negative(name: str, value: int) -> None:
@@ -898,44 +889,6 @@ def _live_row(id: UUID) -> SessionRow:
     if not found:
         raise SessionNotFound(id)
     return found[0]
-
-
-def _digest_of(id: UUID) -> bytes:
-    """Of the messages of a session, in the trash or not, that the actor may see. Raises SessionExists for another."""
-    try:
-        return session_rows.locked(id, where="either", share=True, needs=Role.VIEWER).tail.digest
-    except SessionNotFound:
-        raise SessionExists(id) from None
-
-
-def _put_row(record: SessionRecord, agent: str, digests: Sequence[bytes]) -> SessionRow:
-    row = _new_row(record.project, agent, _in_utc(record.created_at), record.id)
-    row.updated_at = max(row.created_at, _in_utc(record.updated_at))
-    row.title, row.title_source = clean_title(record.title), record.title_source
-    row.turns, row.version = record.turns, max(record.version, 1)
-    if record.parent_id is None:
-        return row
-    try:
-        origin = session_rows.locked(record.parent_id, where="either", share=True, needs=Role.VIEWER)
-    except SessionNotFound:
-        return row
-    shared = piece_table.common_prefix(origin.tail, digests)
-    row.parent_id, row.relation = origin.id, record.relation or "fork"
-    row.fork_point = min(record.fork_point or 0, len(digests))
-    of = piece_table.pieces(origin.id, origin.tail.count, 0, shared)
-    row.tail = piece_table.tail_at(of, row.id, shared, origin.tail.first_prompt)
-    piece_table.share(row.tail, of, shared)
-    return row
-
-
-def _in_utc(moment: datetime) -> datetime:
-    """Raises ValueError for a time without a zone, and for one that UTC has no year for."""
-    try:
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except OverflowError:
-        pass
-    raise ValueError(f"A time of a session is one with a zone, within the years 1 to 9999, not {moment.isoformat()}.")
 
 
 def _check_free(origin: Origin) -> None:

@@ -11,6 +11,7 @@ FORKLORE_OIDC_NAME    what the sign-in page calls it (default: its host)
 FORKLORE_OIDC_DOMAINS  only who has an e-mail address of these domains, separated by commas
 FORKLORE_OIDC_ADMIT   invited (default): whom an admin invited by e-mail address; everybody: all whom it knows
 FORKLORE_BODY_LIMIT  bytes that one request may send (default: 64 MiB)
+FORKLORE_BUNDLE_LIMIT  bytes of an uploaded bundle, which may be compressed to that of a request (default: 2 GiB)
 FORKLORE_SESSION_BYTES, FORKLORE_SESSION_MESSAGES    what one session may hold (default: 8 GiB, 5,000,000)
 FORKLORE_PROJECT_BYTES, FORKLORE_PROJECT_SESSIONS    what one project may hold (default: 0, any number)
 FORKLORE_REQUESTS, FORKLORE_SENT    requests and bytes of them that one person or token of a team may send in a minute
@@ -173,6 +174,7 @@ SILENCED_SYSTEM_CHECKS = [
 LOGGING = logs.settings(debug=DEBUG)
 
 FORKLORE_BODY_LIMIT = int(os.environ.get("FORKLORE_BODY_LIMIT") or 64 * 1024 * 1024)  # bytes
+FORKLORE_BUNDLE_LIMIT = int(os.environ.get("FORKLORE_BUNDLE_LIMIT") or 2 * 1024**3)  # bytes, on disk
 DATA_UPLOAD_MAX_MEMORY_SIZE = FORKLORE_BODY_LIMIT
 
 FORKLORE_MESSAGE_LIMIT = 64 * 1024 * 1024  # bytes of one message as JSON

@@ -70,9 +70,13 @@ def cluster():
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def wait_for_all(said):
-    """Until each of the writers has written, which on a busy machine takes longer than a restart."""
-    while len({line[:10] for line in said.read_text().splitlines()}) < 6:
+def wait_for_all(said, since=0.0):
+    """The seconds from a moment until each of the writers has written; on a busy machine that takes a while at first."""
+    while True:
+        lines = [json.loads(line) for line in said.read_text().splitlines() if line.endswith("]")]
+        first = {line[0]: line[2] for line in reversed(lines) if line[1] != "failed" and line[2] > since}
+        if len(first) == 6:
+            return max(first.values()) - since
         time.sleep(0.1)
 
 
@@ -90,12 +94,11 @@ def test_restarts_under_load_lose_nothing_and_write_nothing_twice(cluster, tmp_p
             text=True,
         )
         wait_for_all(said)
-        back = []
+        took = []
         for _ in range(RESTARTS):
             time.sleep(1)
             cluster.restart()
-            back.append(time.time())
-        time.sleep(2)
+            took.append(wait_for_all(said, time.time()))
         writers.communicate("", timeout=60)
         lines = [json.loads(line) for line in said.read_text().splitlines()]
     held = lines.pop()
@@ -108,6 +111,5 @@ def test_restarts_under_load_lose_nothing_and_write_nothing_twice(cluster, tmp_p
         assert numbers == list(range(len(numbers)))
         assert len(numbers) == acknowledged[name]
     assert any(line[1] == "failed" for line in lines)
-    for moment in back:
-        for name in held:
-            assert any(moment < line[2] < moment + HEALED for line in lines if line[0] == name and line[1] != "failed")
+    print(f"{RESTARTS} restarts, {sum(map(len, held.values()))} writes, the slowest healed in {max(took):.1f} s")
+    assert max(took) < HEALED

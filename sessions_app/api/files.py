@@ -80,7 +80,8 @@ def export(
 )
 def bring_in(request: HttpRequest) -> HttpResponse:
     """What is there already stays as it is; of a file that was cut or changed nothing is written."""
-    outcome = bundle.bring_in(io.BytesIO(wire.read_file(request)))
+    with wire.read_file(request) as file:
+        outcome = bundle.bring_in(file)
     return answer(request, {"sessions": outcome.sessions, "messages": outcome.messages, "new": outcome.new})
 
 

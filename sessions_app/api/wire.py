@@ -9,9 +9,11 @@ from __future__ import annotations
 import gzip
 import json
 import sys
+import tempfile
 import zlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import IO, Any
 
 import orjson
 from django.conf import settings
@@ -32,6 +34,7 @@ WORTH_COMPRESSING = 1024  # bytes
 LEVEL = 4  # of gzip: a third of the time of 9 for nearly the same size
 ZSTD_LEVEL = 3  # its own default, smaller than that gzip in a third of its time
 WINDOW_LOG = 23  # of zstd: 8 MiB of memory, which is all that HTTP lets it ask for (RFC 9659)
+PIECE = 1024 * 1024  # bytes of an upload held in memory
 PROBLEM = "application/problem+json"
 LINES = "application/x-ndjson"  # of a bundle
 
@@ -54,11 +57,24 @@ def read_body(request: HttpRequest) -> None:
         request.forklore_body = {}  # type: ignore[attr-defined]
 
 
-def read_file(request: HttpRequest) -> bytes:
-    """The body of an upload. Raises HttpError for another kind of body."""
+def read_file(request: HttpRequest) -> IO[bytes]:
+    """The body of an upload as a file, which is the caller's to close; what is larger than a piece waits on disk.
+
+    It may hold more than a body, for it may come compressed. Raises HttpError for another kind of body.
+    """
     if request.content_type != LINES:
         raise HttpError(415, f"A bundle is sent as {LINES}.")
-    return _decompressed(request)
+    limit = settings.FORKLORE_BUNDLE_LIMIT
+    file: IO[bytes] = tempfile.SpooledTemporaryFile(PIECE)  # noqa: SIM115  the caller's
+    try:
+        for piece in _unpacked(request):
+            if file.tell() + len(piece) > limit:
+                raise HttpError(413, f"The bundle is larger than {limit:,} bytes.")
+            file.write(piece)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def loads(raw: bytes) -> Any:
@@ -113,22 +129,60 @@ def _coding(accepted: str) -> str | None:
 
 def _decompressed(request: HttpRequest) -> bytes:
     """The body as it was before it was compressed, no larger than a body may be."""
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding == "identity":
+    reader = _reader(request)
+    if reader is None:
         return request.body
-    if coding not in _COMPRESSORS:
-        raise HttpError(415, "A body comes as it is, by gzip or by zstd.")
     limit = settings.FORKLORE_BODY_LIMIT
-    reader: Any = zlib.decompressobj(wbits=31) if coding == "gzip" else _zstd_reader()
-    try:
+    with _refusing():
         found = reader.decompress(request.body, limit + 1)
-    except (zlib.error, zstd.ZstdError):
-        raise HttpError(400, f"The body is no {coding}.") from None
     if len(found) > limit:
         raise HttpError(413, f"The body is larger than {limit:,} bytes.")
-    if not reader.eof:
-        raise HttpError(400, f"The body ends within its {coding}.")
+    _check_end(reader)
     return found
+
+
+def _unpacked(request: HttpRequest) -> Iterator[bytes]:
+    """The same in pieces; of what is compressed none is much larger than a piece either."""
+    reader = _reader(request)
+    taken = 0
+    while piece := request.read(PIECE):
+        taken += len(piece)
+        if taken > settings.FORKLORE_BODY_LIMIT:
+            raise HttpError(413, f"The body is larger than {settings.FORKLORE_BODY_LIMIT:,} bytes.")
+        if reader is None:
+            yield piece
+            continue
+        found = piece
+        while not reader.eof and (piece or found):
+            with _refusing():
+                found = reader.decompress(piece, PIECE)
+            yield found
+            piece = getattr(reader, "unconsumed_tail", b"")  # which zlib leaves to its caller, and zstd keeps
+    if reader is not None:
+        _check_end(reader)
+
+
+def _reader(request: HttpRequest) -> Any:
+    """What undoes the compression of a body; None where it has none."""
+    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding == "identity":
+        return None
+    if coding not in _COMPRESSORS:
+        raise HttpError(415, "A body comes as it is, by gzip or by zstd.")
+    return zlib.decompressobj(wbits=31) if coding == "gzip" else _zstd_reader()
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (zlib.error, zstd.ZstdError):
+        raise HttpError(400, "The body is not compressed as it says.") from None
+
+
+def _check_end(reader: Any) -> None:
+    if not reader.eof:
+        raise HttpError(400, "The body ends within what was compressed.")
 
 
 def _zstd_reader() -> Any:

@@ -7,13 +7,17 @@ them and holds the SHA-256 of all before it, so that a file that was cut or chan
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TextIO, get_args
+from functools import partial
+from typing import IO, Any, TextIO, get_args
 from uuid import UUID
 
-from sessions_app import bodies, secret_rules, store
+from django.conf import settings
+
+from sessions_app import bodies, putting, secret_rules, session_rows, store
 from sessions_app.access import audit
 from sessions_app.errors import BrokenBundle
 from sessions_app.models import Session
@@ -22,7 +26,8 @@ from sessions_app.records import Message, Relation, SessionRecord, TitleSource
 FORMAT = "forklore-bundle"
 VERSION = 1
 WINDOW = 500  # messages read at once, and sessions
-AT_ONCE = 8 * 1024 * 1024  # bytes of messages read at once, as far as the average tells
+AT_ONCE = 8 * 1024 * 1024  # bytes of messages read at once, as far as the average tells, and of lines written at once
+LONGER = 4  # times as long as its message a line may be, where every character is escaped
 PLAIN, SPELLED = "message", "spelled"  # the second where JSON cannot tell surrogates from what they make (bodies.py)
 
 
@@ -77,22 +82,37 @@ def lineage_of(id: UUID) -> list[UUID]:
     return found
 
 
-def bring_in(file: BinaryIO) -> Outcome:
+def bring_in(file: IO[bytes]) -> Outcome:
     """Write what is not there yet; a session that is there with the same messages stays as it is.
 
-    Raises BrokenBundle, for a file that was cut or changed before anything is written; SessionExists for an id with
-    other messages; and what `put` raises.
+    `file` can be read from any place. Each session is there whole, with its labels, or not at all, and is held in memory
+    a part at a time. Raises BrokenBundle, for a file that was cut or changed before anything is written; SessionExists
+    for an id with other messages; and what `put` raises.
     """
-    _check(file)
     outcome = Outcome()
-    for facts, messages in _sessions(file):
-        record = _record(facts, messages)
+    for place in _checked(file):
         outcome.sessions += 1
-        outcome.messages += len(messages)
-        if store.put(record, agent=facts.get("agent") or ""):
-            outcome.new += 1
-            _label(record.id, facts)
+        outcome.messages += place.messages
+        outcome.new += _bring_in_one(file, place)
     return outcome
+
+
+def _bring_in_one(file: IO[bytes], place: _Place) -> bool:
+    facts = _facts_at(file, place)
+    if place.size <= AT_ONCE and place.messages <= WINDOW:
+        messages = [message for part in _parts(file, place) for message in part]
+        record = _record(facts, messages, place.messages)
+        with session_rows.writing():
+            new = store.put(record, agent=facts.get("agent") or "")
+            if new:
+                _label(record.id, facts)
+        return new
+    digests = putting.Digests()
+    for part in _parts(file, place):
+        digests.extend(part)
+    record = _record(facts, [], place.messages)
+    then = partial(_label, record.id, facts)
+    return putting.put_in_parts(record, facts.get("agent") or "", digests, _parts(file, place), then)
 
 
 def _parents_first(ids: Iterable[UUID]) -> list[Session]:
@@ -138,42 +158,87 @@ def _line(message: Message) -> dict[str, Any]:
     return {SPELLED: bodies.spell(message)}
 
 
-def _check(file: BinaryIO) -> None:
+@dataclass(slots=True)
+class _Place:
+    """Where the lines of a session are."""
+
+    start: int  # bytes before the one of its facts
+    number: int  # of that line, from 1
+    messages: int = 0
+    size: int = 0  # bytes of their lines
+
+
+def _checked(file: IO[bytes]) -> list[_Place]:
     """Read the whole file once, before anything of it is believed."""
-    digest, last, counts = hashlib.sha256(), b"", [0, 0]
+    digest, last, at, number = hashlib.sha256(), b"", 0, 0
+    places: list[_Place] = []
     file.seek(0)
-    for number, line in enumerate(file):
+    for number, line in enumerate(_lines(file), 1):
         if last:
             digest.update(last)
-            if number > 1:
-                counts["session" not in _value(last, number)] += 1
-        elif _value(line, 1).get("format") != FORMAT or _value(line, 1).get("version") != VERSION:
-            raise BrokenBundle("This is no bundle of Forklore, or one of a newer version.")
+            if number > 2:
+                _note(places, _value(last, number - 1), at - len(last), number - 1, len(last))
+            elif _value(last, 1).get("format") != FORMAT or _value(last, 1).get("version") != VERSION:
+                raise BrokenBundle("This is no bundle of Forklore, or one of a newer version.")
         last = line
-    end = _value(last, 0).get("end") if last else None
+        at += len(line)
+    end = _value(last, 0).get("end") if number > 1 else None
+    counts = [len(places), sum(place.messages for place in places)]
     if not isinstance(end, dict) or [end.get("sessions"), end.get("messages")] != counts:
         raise BrokenBundle("The bundle was cut off: its last line does not count what stands before it.")
     if end.get("sha256") != digest.hexdigest():
         raise BrokenBundle("The bundle was changed: its digest is not that of its lines.")
+    return places
 
 
-def _sessions(file: BinaryIO) -> Iterator[tuple[dict[str, Any], list[Message]]]:
-    file.seek(0)
-    next(file)
-    facts: dict[str, Any] | None = None
-    messages: list[Message] = []
-    for number, line in enumerate(file, 2):
-        value = _value(line, number)
-        if PLAIN in value or SPELLED in value:
-            messages.append(value[PLAIN] if PLAIN in value else _unspelled(value[SPELLED], number))
-            continue
-        if facts is not None:
-            yield facts, messages
-        elif messages:
-            raise BrokenBundle("The bundle has messages that are of no session.")
-        if not isinstance(facts := value.get("session"), dict) and "end" not in value:
-            raise BrokenBundle(f"Line {number} of the bundle is neither a session nor a message.")
-        messages = []
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    longest = LONGER * settings.FORKLORE_MESSAGE_LIMIT
+    for number in itertools.count(1):
+        line = file.readline(longest + 1)
+        if len(line) > longest:
+            raise BrokenBundle(f"Line {number} of the bundle is longer than any message may be.")
+        if not line:
+            return
+        yield line
+
+
+def _note(places: list[_Place], value: dict[str, Any], start: int, number: int, length: int) -> None:
+    if "session" in value:
+        places.append(_Place(start, number))
+    elif not places:
+        raise BrokenBundle("The bundle has messages that are of no session.")
+    else:
+        places[-1].messages += 1
+        places[-1].size += length
+
+
+def _facts_at(file: IO[bytes], place: _Place) -> dict[str, Any]:
+    file.seek(place.start)
+    facts = _value(file.readline(), place.number)["session"]
+    if not isinstance(facts, dict):
+        raise BrokenBundle(f"Line {place.number} of the bundle is neither a session nor a message.")
+    return facts
+
+
+def _parts(file: IO[bytes], place: _Place) -> Iterator[list[Message]]:
+    """The messages of a session, some at a time; the file is at no other place meanwhile."""
+    file.seek(place.start)
+    file.readline()
+    part, size = list[Message](), 0
+    for number in range(place.number + 1, place.number + 1 + place.messages):
+        line = file.readline()
+        if part and (size + len(line) > AT_ONCE or len(part) >= WINDOW):
+            yield part
+            part, size = [], 0
+        part.append(_message(_value(line, number), number))
+        size += len(line)
+    yield part
+
+
+def _message(value: dict[str, Any], number: int) -> Message:
+    if PLAIN not in value and SPELLED not in value:
+        raise BrokenBundle(f"Line {number} of the bundle is neither a session nor a message.")
+    return value[PLAIN] if PLAIN in value else _unspelled(value[SPELLED], number)
 
 
 def _unspelled(value: Any, number: int) -> Any:
@@ -193,14 +258,14 @@ def _value(line: bytes, number: int) -> dict[str, Any]:
     return value
 
 
-def _record(facts: dict[str, Any], messages: list[Message]) -> SessionRecord:
+def _record(facts: dict[str, Any], messages: list[Message], count: int) -> SessionRecord:
     try:
         for name, kind in _KINDS.items():
             if not isinstance(facts.get(name), kind):
                 raise TypeError(name)
         if facts["relation"] not in (None, *get_args(Relation)) or facts["title_source"] not in get_args(TitleSource):
             raise ValueError("relation or title_source")
-        return SessionRecord.from_facts({**facts, "message_count": len(messages)}, messages)
+        return SessionRecord.from_facts({**facts, "message_count": count}, messages)
     except (KeyError, TypeError, ValueError) as error:
         raise BrokenBundle(f"A session of the bundle lacks what it needs: {error}.") from None
 

@@ -3,6 +3,7 @@
 import gzip
 import html.parser
 import json
+import tracemalloc
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,7 +12,9 @@ from django.core.management import call_command
 from sessions_app.access import roles, tokens
 from sessions_app.access.models import AuditEntry
 from sessions_app.actors import Role
+from sessions_app.api import wire
 from sessions_app.models import Project, Session
+from tests.api.test_api import CODINGS
 from tests.builders import a_message, a_session
 from tests.web.conftest import Visitor
 from tests.web.test_rendering_inert import loaded
@@ -92,6 +95,30 @@ class ABundle:
         assert first.json() == {"sessions": 3, "messages": 9, "new": 3}
         assert again.json()["new"] == 0
         assert [the_store.get(each.id) for each in family] == before
+
+    @pytest.mark.parametrize("coding", CODINGS)
+    @pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 250_000])
+    def test_comes_compressed_whatever_its_pieces(self, client, the_store, monkeypatch, coding, size):
+        monkeypatch.setattr(wire, "PIECE", 1000)
+        session = a_session(the_store, "x" * size)
+        _, content = export(client, session=str(session.id))
+        purge(the_store, session)
+        packed = CODINGS[coding].compress(content)
+        assert bring_in(client, packed, **{"Content-Encoding": coding}).json()["new"] == 1
+        assert the_store.get(session.id) == session
+        for cut in (packed[: len(packed) // 2], packed[:-3]):
+            assert bring_in(client, cut, **{"Content-Encoding": coding}).status_code == 400
+
+    @pytest.mark.parametrize("coding", CODINGS)
+    def test_that_grows_too_large_is_refused_before_it_has(self, client, the_store, settings, coding):
+        settings.FORKLORE_BUNDLE_LIMIT = 3_000_000
+        bomb = CODINGS[coding].compress(b" " * 300_000_000)
+        tracemalloc.start()
+        answer = bring_in(client, bomb, **{"Content-Encoding": coding})
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert answer.status_code == 413
+        assert most < 20_000_000
 
     def test_holds_a_lineage_or_what_was_named(self, client, family):
         _, fork, other = family

@@ -4,11 +4,13 @@ import io
 import json
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from sessions_app.errors import SessionExists
+from sessions_app import putting, store_check
+from sessions_app.errors import SessionExists, SessionTooLarge
 from sessions_app.integrations import bundle
-from sessions_app.models import Session
+from sessions_app.models import Message, Piece, Session, Strand
 from tests.builders import a_message, a_session
 
 HARD = {"role": "user", "content": "\ud83d\ude00 \ud800 \0 😀", "big": 2**70, "z": {"a": 1.5, "b": None}}
@@ -56,8 +58,6 @@ class ABundle:
         assert exported(family) == file
 
     def test_shares_what_forks_share(self, the_store, family):
-        from sessions_app.models import Message
-
         stored = Message.objects.count()
         file = exported(family)
         empty(the_store, family)
@@ -97,6 +97,122 @@ class ABundle:
         bundle.bring_in(io.BytesIO(file))
         fork = the_store.get(family[1])
         assert (fork.parent_id, fork.message_count) == (None, 3)
+
+
+class ALongSession:
+    """One of more messages than are written at once comes in parts."""
+
+    @pytest.fixture(autouse=True)
+    def short_parts(self, monkeypatch):
+        monkeypatch.setattr(bundle, "WINDOW", 2)
+
+    @pytest.fixture
+    def long(self, the_store, family):
+        """A fork that shares seven messages with its parent, and has five of its own."""
+        root = family[0]
+        the_store.append(root, [a_message(f"said {number}") for number in range(6)])
+        long = the_store.fork_at(root, 7)
+        the_store.append(long.id, [HARD, *(a_message(f"own {number}") for number in range(4))], turns=5)
+        the_store.rename(long.id, "a long way")
+        the_store.tag(long.id, "keep")
+        return [*family, long.id]
+
+    def test_comes_back_as_it_was_and_shares_what_it_shared(self, the_store, long):
+        before = [the_store.get(id) for id in long]
+        counted = [model.objects.count() for model in (Session, Message, Strand, Piece)]
+        file = exported(long)
+        empty(the_store, long)
+
+        outcome = bundle.bring_in(io.BytesIO(file))
+
+        assert (outcome.new, [the_store.get(id) for id in long]) == (4, before)
+        assert [model.objects.count() for model in (Session, Message, Strand, Piece)] == counted
+        assert the_store.tags(long[3]) == ["keep"]
+        assert {hit.id for hit in the_store.search("own 3", 9)} == {long[3]}
+        assert bundle.bring_in(io.BytesIO(file)).new == 0
+        assert list(store_check.problems()) == []
+        the_store.append(long[3], [a_message("and on")])
+        assert the_store.get(long[3]).message_count == 13
+
+    def test_is_seen_by_nobody_until_it_is_whole(self, the_store, long, monkeypatch):
+        file, parts, seen = exported(long[:1]), bundle._parts, []
+        empty(the_store, long)
+
+        def looked_at(*arguments):
+            for part in parts(*arguments):
+                yield part
+                seen.append((the_store.get(long[0]), the_store.search("said 1", 9), the_store.list_sessions(9)))
+
+        monkeypatch.setattr(bundle, "_parts", looked_at)
+        bundle.bring_in(io.BytesIO(file))
+        assert len(seen) == 10  # five parts, read twice
+        assert set(map(str, seen)) == {"(None, [], [])"}
+        assert the_store.search("said 1", 9)
+
+    def test_leaves_nothing_where_it_is_not_brought_to_its_end(self, the_store, long, monkeypatch):
+        file = exported(long[:1])
+        empty(the_store, long)
+        monkeypatch.setattr(settings, "FORKLORE_SESSION_MESSAGES", 5)
+        with pytest.raises(SessionTooLarge):
+            bundle.bring_in(io.BytesIO(file))
+        assert [model.objects.count() for model in (Session, Message, Strand, Piece)] == [0, 0, 0, 0]
+
+    def test_waits_in_the_trash_where_its_process_was_killed(self, the_store, long, monkeypatch):
+        file = exported(long[:1])
+        empty(the_store, long)
+        with monkeypatch.context() as killed:
+            killed.setattr(putting, "_finish", lambda *_: 1 / 0)
+            killed.setattr(putting.purging, "purge", lambda _: None)  # as by a kill, after which nothing is done
+            with pytest.raises(ZeroDivisionError):
+                bundle.bring_in(io.BytesIO(file))
+
+        (left,) = Session.objects.all()
+        assert left.title.startswith("Coming in: ")
+        assert (left.message_count, the_store.get(left.pk)) == (9, None)
+        assert bundle.bring_in(io.BytesIO(file)).new == 1
+        the_store.purge(left.pk)
+        assert the_store.get(long[0]).message_count == 9
+        assert list(store_check.problems()) == []
+
+    def test_is_not_written_over_another_one(self, the_store, long):
+        file = exported(long[3:])
+        the_store.append(long[3], [a_message("since")])
+        counted = Session.objects.count()
+        with pytest.raises(SessionExists):
+            bundle.bring_in(io.BytesIO(file))
+        assert Session.objects.count() == counted
+
+    def test_may_come_in_beside_itself(self, the_store, long, monkeypatch):
+        """Two at once, of which the second ends first."""
+        file, parts = exported(long[:1]), bundle._parts
+        empty(the_store, long)
+
+        def meanwhile(*arguments):
+            yield from parts(*arguments)
+            if Session.objects.filter(trashed_at__isnull=False).count() == 1:
+                monkeypatch.setattr(bundle, "_parts", parts)
+                assert bundle.bring_in(io.BytesIO(file)).new == 1
+
+        monkeypatch.setattr(bundle, "_parts", meanwhile)
+        assert bundle.bring_in(io.BytesIO(file)).new == 0
+        assert Session.objects.count() == 1
+        assert list(store_check.problems()) == []
+
+
+def test_a_line_longer_than_any_message_is_refused(the_store, monkeypatch):
+    monkeypatch.setattr(settings, "FORKLORE_MESSAGE_LIMIT", 1000)
+    first = json.dumps({"format": bundle.FORMAT, "version": bundle.VERSION}).encode()
+    with pytest.raises(bundle.BrokenBundle, match="Line 2 of the bundle is longer"):
+        bundle.bring_in(io.BytesIO(first + b"\n" + b"x" * 5000))
+
+
+def test_a_session_whose_labels_are_refused_is_not_there(the_store, family, monkeypatch):
+    file = exported(family)
+    empty(the_store, family)
+    monkeypatch.setattr(bundle, "_label", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bundle.bring_in(io.BytesIO(file))
+    assert Session.objects.count() == 0
 
 
 class TheCommands:

@@ -4,6 +4,7 @@ HYPOTHESIS_PROFILE=long, or FORKLORE_LONG=1, writes and kills for longer.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from sessions_app import cleanup, store_check
 from sessions_app.databases import connection
+from sessions_app.errors import DatabaseBusy
 from sessions_app.models import Session
 from sessions_app.records import Origin
 from tests.builders import environment
@@ -109,6 +111,32 @@ class EightWriters:
                 assert counts == list(range(acknowledged[str(id), writer]))
         assert held == sum(acknowledged.values())
         storage.check()
+
+
+class AWriterThatIsStopped:
+    def test_in_the_middle_of_a_write_keeps_nobody_for_ever(self, the_store, start):
+        """Others hear that the store is busy when they have waited, and what it had not committed goes with it."""
+        session = the_store.create("shared", [])
+        process = start("hold", session.id)
+        assert process.stdout.readline() == "holds\n"
+        process.send_signal(signal.SIGSTOP)
+        wait_shortly()
+        with pytest.raises(DatabaseBusy):
+            the_store.append(session.id, [{"writer": "other"}])
+        assert the_store.get(session.id).messages == []
+        process.kill()
+        process.wait()
+        wait_for_the_dead()
+        the_store.append(session.id, [{"writer": "after"}])
+        assert the_store.get(session.id).messages == [{"writer": "after"}]
+        storage.check()
+
+
+def wait_shortly():
+    """Instead of twenty seconds on SQLite, and of as long as the server's own settings say on PostgreSQL."""
+    statement = "PRAGMA busy_timeout = 300" if connection().vendor == "sqlite" else "SET lock_timeout = '300ms'"
+    with connection().cursor() as cursor:
+        cursor.execute(statement)
 
 
 class FullUpdatesAtOnce:

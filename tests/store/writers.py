@@ -26,6 +26,7 @@ from sessions_app import cleanup, store  # noqa: E402
 from sessions_app.async_store import open_store  # noqa: E402
 from sessions_app.errors import VersionConflict  # noqa: E402
 from sessions_app.records import ImportBatch, ImportState, Origin  # noqa: E402
+from sessions_app.session_rows import writing  # noqa: E402
 from tests.store.storage import a_generation  # noqa: E402
 
 FILE = Origin("claude-code", "p", "one")
@@ -82,6 +83,14 @@ def _replace_all(writer: int, id: UUID, stop: float) -> None:
             return
         store.update(id, a_generation(writer, generation), generation)
         say("updated", writer, generation)
+
+
+def hold(id: str) -> None:
+    """Write, and never commit."""
+    with writing():
+        store.append(UUID(id), [{"writer": "stopped"}])
+        print("holds", flush=True)
+        time.sleep(3600)
 
 
 def race(id: str, rounds: str) -> None:
@@ -203,6 +212,7 @@ if __name__ == "__main__":
         append_and_update,
         spread,
         replace_all,
+        hold,
         race,
         be_killed,
         append_from_many_tasks,

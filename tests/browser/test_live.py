@@ -276,9 +276,9 @@ class ATranscript:
     def test_shows_a_rewrite_far_above_its_end_and_moves_nothing_else(self, site, writer, page):
         session = long_session(site, 130)
         connected(page, f"/sessions/{session.id}/")
-        page.get_by_role("link", name="Later messages").click()
+        page.get_by_role("link", name="Later messages").press("Enter")
         expect(page.locator("#m119")).to_be_attached()
-        page.get_by_role("link", name="Later messages").click()
+        page.get_by_role("link", name="Later messages").press("Enter")
         expect(page.locator("#end")).to_be_attached()
         page.evaluate("document.getElementById('m70').scrollIntoView()")
         page.wait_for_timeout(300)

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from sessions_app import store
+from sessions_app import putting
 from tests.builders import a_message, a_session
 
 
@@ -12,7 +12,7 @@ from tests.builders import a_message, a_session
 def ids_to_come(monkeypatch):
     """Ids for the next sessions, so that some begin alike."""
     ids = []
-    monkeypatch.setattr(store, "uuid4", lambda: ids.pop(0) if ids else uuid4())
+    monkeypatch.setattr(putting, "uuid4", lambda: ids.pop(0) if ids else uuid4())
     return ids
 
 

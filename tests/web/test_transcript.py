@@ -406,7 +406,7 @@ class AShortenedId:
 
     def test_that_fits_several_offers_a_choice(self, visitor, the_store, monkeypatch):
         ids = iter(f"abcd{n}000-0000-4000-8000-000000000000" for n in range(2))
-        monkeypatch.setattr("sessions_app.store.uuid4", lambda: UUID(next(ids)))
+        monkeypatch.setattr("sessions_app.putting.uuid4", lambda: UUID(next(ids)))
         for title in ("first", "second"):
             a_session(the_store, title)
 
@@ -417,7 +417,7 @@ class AShortenedId:
 
     def test_that_fits_many_offers_ten(self, visitor, the_store, monkeypatch):
         ids = iter(f"abcd{n:02x}00-0000-4000-8000-000000000000" for n in range(12))
-        monkeypatch.setattr("sessions_app.store.uuid4", lambda: UUID(next(ids)))
+        monkeypatch.setattr("sessions_app.putting.uuid4", lambda: UUID(next(ids)))
         for number in range(12):
             a_session(the_store, str(number))
 

@@ -243,7 +243,7 @@ class AShortenedId:
         assert anna.get(path).status_code == 302
 
     def test_lists_however_many_it_fits(self, visitor, the_store, monkeypatch):
-        monkeypatch.setattr("sessions_app.store.uuid4", iter_of_ids(12).__next__)
+        monkeypatch.setattr("sessions_app.putting.uuid4", iter_of_ids(12).__next__)
         for number in range(12):
             a_session(the_store, str(number))
 

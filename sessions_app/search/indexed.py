@@ -7,7 +7,7 @@ verified once, however many forks show it.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -304,14 +304,19 @@ class Search:
         return known
 
     def messages(self, strand: int, positions: Sequence[int]) -> list[Message]:
-        """Those of the messages that are of the kinds wanted, in order."""
+        """Those of the messages that are of the kinds wanted and may contain the query, in order."""
         self.budget.check()
         if isinstance(positions, range):
             self._effort += len(positions)
             found = rows.messages(strand, positions)
         else:
-            wanted = [self._fetched.get((strand, position)) for position in positions]
-            found = rows.messages(strand, positions) if None in wanted else wanted  # type: ignore[assignment]
+            fetched = [self._fetched.get((strand, position)) for position in positions]
+            if None not in fetched:
+                return self._of_kinds(fetched)  # type: ignore[arg-type] # what was fetched may contain it
+            found = rows.messages(strand, positions)
+        return self._of_kinds([message for message in found if self.may_contain(message[2])])
+
+    def _of_kinds(self, found: list[Message]) -> list[Message]:
         kinds = self.filters.kinds
         return found if kinds is None else [message for message in found if message[1] in kinds]
 
@@ -329,7 +334,7 @@ class Search:
                 hits.append(_title_hit(titled[key]))
                 continue
             (strand, position), kind, text, _ = match
-            shared_with = sum(stop > position for stop in stops[strand]) - 1
+            shared_with = len(stops[strand]) - bisect_right(stops[strand], position) - 1
             told = snippet(text, self.query)
             hits.append(SearchHit(*sessions[key], told, position, shared_with, ROLES.get(kind, "notice")))
         return hits
@@ -376,10 +381,8 @@ class _Strand:
         return False
 
     def _verified(self, positions: Sequence[int]) -> Iterator[_Match]:
-        folded, may_contain = self._search.folded, self._search.may_contain
+        folded = self._search.folded
         for position, kind, body in self._search.messages(self._strand, positions):
-            if not may_contain(body):
-                continue
             for text in _texts(body):
                 if contains(text, folded):
                     if (place := (self._strand, position)) not in self._search._refused:

@@ -19,6 +19,7 @@ from sessions_app.search.filters import Filters
 
 SHOWN = 20_000  # strands that are mapped to their sessions at once
 STEP = 128  # pieces of them that are read at first
+TOGETHER = 24  # sessions that are told at once
 
 Message = tuple[int, int, bytes]  # position, kind, body
 Condition = tuple[str, list[Any]]  # SQL about `session`, and its parameters
@@ -68,8 +69,13 @@ def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Show
         rows = _places(candidates, further, size)
         whole = len(rows) < size
         found: list[Shown] = []
+        last: Shown | None = None
         for key, moment, start, stop, strand, title in rows:
             if not found or found[-1].key != key:
+                if len(found) == TOGETHER:  # seldom are more wanted
+                    last = found[-1]
+                    yield _of_candidates(found)
+                    found = []
                 found.append(Shown(key, moment, None, []))
             if strand is None:
                 found[-1].title = title
@@ -77,12 +83,16 @@ def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Show
                 found[-1].pieces.append(Piece(start, stop, strand))
         if not whole:
             found.pop()  # which may have been cut
-        yield [each for each in found if each.pieces or each.title is not None]
+        yield _of_candidates(found)
         if whole:
             return
-        if found:
-            further = older(condition, found[-1].moment, found[-1].key)
+        if last := found[-1] if found else last:
+            further = older(condition, last.moment, last.key)
         size *= 4
+
+
+def _of_candidates(found: list[Shown]) -> list[Shown]:
+    return [each for each in found if each.pieces or each.title is not None]
 
 
 def _places(candidates: Candidates, condition: Condition, limit: int) -> list[tuple]:
@@ -154,7 +164,7 @@ def facts_of(keys: set[Any]) -> dict[Any, tuple[UUID, str, str, datetime, int]]:
 
 
 def stops_on(strands: Iterable[int]) -> dict[int, list[int]]:
-    """By strand: where the pieces of live sessions on it end that the actor may see."""
+    """By strand: where the pieces of live sessions on it end that the actor may see, ascending."""
     sight, projects = gate.condition("session.project_id")
     stops: dict[int, list[int]] = {strand: [] for strand in strands}
     found = execute(
@@ -165,6 +175,8 @@ def stops_on(strands: Iterable[int]) -> dict[int, list[int]]:
     )
     for strand, stop in found.fetchall():
         stops[strand].append(stop)
+    for several in stops.values():
+        several.sort()
     return stops
 
 

@@ -51,10 +51,8 @@ class TitleSource(models.TextChoices):
     USER = "user"
 
 
-ORDERS: dict[str, Any] = {  # what lists are sorted by besides their age, by the name of its index
+ORDERS: dict[str, Any] = {  # what lists are sorted by from an index besides their age, by its name
     "session_titles": Lower("title"),
-    "session_turns": models.F("turns"),
-    "session_messages": models.F("message_count"),
     "session_sizes": models.F("size_bytes"),
 }
 
@@ -108,7 +106,7 @@ class Session(models.Model):
             ),
             # So are project and trash here, by which a viewer of few projects passes over the sessions of the others.
             models.Index(models.F("updated_at").desc(), "id", "project", "trashed_at", name="session_newest"),
-            # The orders that lists can be sorted in, with what lists leave out, so that they read no row (decision 0032).
+            # Orders that lists can be sorted in, with what lists leave out, so that they read no row (decision 0032).
             *(
                 models.Index(
                     models.OrderBy(column, descending=True),

@@ -6,8 +6,6 @@ from django.db.models.functions import Lower
 
 ORDERS: dict[str, Any] = {
     "session_titles": Lower("title"),
-    "session_turns": models.F("turns"),
-    "session_messages": models.F("message_count"),
     "session_sizes": models.F("size_bytes"),
 }
 # What session_of_project begins with it serves, too; every write of a session paid for both.

@@ -28,6 +28,7 @@ from sessions_app.web.query_words import understood
 
 PAGE_LENGTH = 50  # sessions
 SORTED_AT_ONCE = 1000  # sessions of a project; where it has more, an index that has them in order is walked
+WALKED = ("title", "size")  # those of SORTS that have one, besides that of age (decision 0032)
 LARGEST_INTEGER = 2**63 - 1  # what both databases can compare with
 SORTS = {  # the word in the address, the field, and whether its first click sorts descending
     "title": ("title", False),
@@ -185,7 +186,7 @@ def list_of(
     query = parse(wish["q"], timezone.localtime())
     told = _told(query)
     if project:
-        is_walked = totals.sessions > SORTED_AT_ONCE and not (_by_age(wish) or parent or told)
+        is_walked = totals.sessions > SORTED_AT_ONCE and wish["sort"][0] in WALKED and not (parent or told)
         sessions = sessions.of_large_project(project.pk) if is_walked else sessions.of_projects([project.pk])
     if parent:
         sessions = sessions.children_of(parent.pk)

@@ -229,7 +229,7 @@ class Corpus:
         visit_all(page, "/trash/", at_least=len(titles) // 50)
         for number in range(-(-len(titles) // 20)):
             visit(page, f"/cleanup/?policy=part%20{number}")
-            assert page.locator("#preview ~ ul li").count() > 10 or number
+            assert page.locator("section[aria-labelledby=preview] tbody tr").count() > 10 or number
         monkeypatch.setitem(site.environment, "DJANGO_SUPERUSER_PASSWORD", "secret")
         site.command("createsuperuser", "--noinput", "--username=ann", "--email=ann@example.org")
         page.goto("/admin/")

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sessions_app import bodies, piece_table, session_rows
 from sessions_app.databases import connection
+from sessions_app.errors import DamagedMessage
 from sessions_app.first_look import first_look
 from sessions_app.folding import fold
 from sessions_app.piece_table import END, Piece, Place
@@ -413,6 +414,15 @@ def _rows_of(keys: set[Any]) -> dict[Any, SessionRow]:
 
 
 def _title_hit(row: SessionRow) -> SearchHit:
+    return SearchHit(row.id, row.project, row.title, row.updated_at, row.turns, _beginning(row))
+
+
+def _beginning(row: SessionRow) -> str:
+    """Of its first prompt; nothing of one that is damaged, for the title is there all the same."""
     first = row.tail.first_prompt
-    prompt = "" if first is None else excerpt(prompt_text(row.messages(first, first + 1)[0]) or "", 0)
-    return SearchHit(row.id, row.project, row.title, row.updated_at, row.turns, prompt)
+    if first is None:
+        return ""
+    try:
+        return excerpt(prompt_text(row.messages(first, first + 1)[0]) or "", 0)
+    except DamagedMessage:
+        return ""

@@ -195,6 +195,16 @@ class DamagedMessages:
         assert search.positions(first_damaged.id, "needle") == ([2], True)
         assert search.positions(fork.id, "needle") == ([], True)
 
+    def test_leave_the_title_to_be_found(self, the_store):
+        if connection().vendor != "sqlite":
+            pytest.skip("PostgreSQL checks its pages")
+        session = a_session(the_store, "needle", "hay")
+        the_store.rename(session.id, "thread")
+        assert [(hit.position, hit.snippet) for hit in the_store.search("thread", 2)] == [(None, "needle")]
+        damage(session.id, 0)
+
+        assert [(hit.position, hit.snippet) for hit in the_store.search("thread", 2)] == [(None, "")]
+
 
 def damage(id, position):
     """Change a message of a session behind the store's back, so that it still holds what it is found by."""

@@ -42,6 +42,7 @@ _SPELLING = re.compile("%u([0-9a-f]{4})")
 # stands in it, so that the database can tell without unpacking it (decision 0021).
 _PACKED = "z"
 PACKED = f"{_PACKED}%"  # what LIKE takes them by
+_PACKED_OCTET = _PACKED.encode()
 SIZE_DIGITS = 10
 _LEVEL = 9  # of zstd: a tenth smaller than its default, and read as fast
 _WORTH_PACKING = 300  # bytes
@@ -121,7 +122,7 @@ def plain(body: str) -> str:
 
 def plain_bytes(body: bytes) -> bytes:
     """The same of bytes. One that is damaged stays as it is, and then is not what its digest says."""
-    if not body.startswith(b"z"):  # _PACKED
+    if not body.startswith(_PACKED_OCTET):
         return body
     try:
         return zstd.decompress(b64decode(body[1 + SIZE_DIGITS :], validate=True))

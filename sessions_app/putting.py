@@ -186,4 +186,5 @@ def _finish(waiting: UUID, record: SessionRecord, agent: str, digests: Digests, 
             piece_table.hand_over(waiting, row.id)
             then()
         purging.purge([waiting])
+        purging.sweep_when_committed()
     return new

@@ -209,7 +209,7 @@ def list_of(
         left_out=left_out,
         more_url=more_url,
         more=PAGE_LENGTH,
-        by_age=_by_age(wish) and wish["sort"][1],
+        by_age=wish["sort"] == ("updated", True),
         parent=parent,
         may_import=request.actor.may("admin"),  # type: ignore[attr-defined]  # by FindActor
         address=request.get_full_path_info(),
@@ -242,10 +242,6 @@ def _parent(wish: dict) -> Session | None:
 def _shown(sessions: SessionQuerySet, wish: dict) -> SessionQuerySet:
     shown = sessions if wish["subagents"] else sessions.without_subagents()
     return shown if wish["archived"] else shown.unarchived()
-
-
-def _by_age(wish: dict) -> bool:
-    return wish["sort"][0] == "updated"
 
 
 def _told(query: Query) -> list[Condition]:

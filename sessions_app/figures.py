@@ -45,7 +45,8 @@ def by_project() -> dict[int, Figures]:
     with snapshot():
         known = _kept.get(current())
         mark = change_log.mark()
-        changed = change_log.projects_since(known.mark) if known else None
+        # Without a mark it could not be told that the database is another one.
+        changed = change_log.projects_since(known.mark) if known and known.mark else None
         if known is None or changed is None:
             found = _counted(None)
         elif not changed:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.postgres import Cluster
 
 VARIABLE = "FORKLORE_TEST_RUN"
+CLUSTER = "postgresql"
 
 
 def path() -> Path:
@@ -28,7 +29,8 @@ def path() -> Path:
 
 
 def cluster() -> Cluster:
-    return Cluster(path() / "postgresql")
+    """That of this worker of the run: on PostgreSQL a transaction keeps followers of all databases of its server waiting."""
+    return Cluster(path() / f"{CLUSTER}{os.environ.get('PYTEST_XDIST_WORKER', '')}")
 
 
 def _start_keeper(directory: Path) -> None:
@@ -53,7 +55,8 @@ def _keep(directory: Path) -> None:
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.read()
     try:
-        Cluster(directory / "postgresql").stop()
+        for cluster in directory.glob(f"{CLUSTER}*"):
+            Cluster(cluster).stop()
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -357,7 +357,7 @@ def _proved(rows: Sequence[tuple], first: int, stop: int, digest: bytes | None) 
 
 
 def unproved(read: Mapping[Place, bytes]) -> set[Place]:
-    """Those of bodies, by strand and position, that are not what was written. On PostgreSQL none: it checks its pages."""
+    """Those of bodies, as `written` gave them, that are not what was written. On PostgreSQL none: it checks its pages."""
     if connection().vendor != "sqlite" or not read:
         return set()
     wanted = ",".join(str(strand << 32 | position) for strand, position in read)
@@ -365,7 +365,7 @@ def unproved(read: Mapping[Place, bytes]) -> set[Place]:
     return read.keys() - {
         (strand, position)
         for strand, position, digest, before in found
-        if _if_proved(read[strand, position], digest, before) is not None
+        if bodies.chain(_octets(before), [read[strand, position]]) == [_octets(digest)]
     }
 
 

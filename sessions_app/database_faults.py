@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connections
 from django.db.backends.signals import connection_created
-from django.db.utils import Error
+from django.db.utils import DataError, Error
 from django.utils.dateparse import parse_datetime
 
 from sessions_app import backups, ballast
@@ -46,6 +46,10 @@ _UNREADABLE = "Could not decode to UTF-8", "row_cast_map", "has no column named"
 
 # What a database raises that cannot be asked just now, for whoever goes on without it.
 UNAVAILABLE: Final = (DatabaseFault, Error, sqlite3.Error)
+
+# What PostgreSQL says to a text with a NUL, or a number beyond a column's: nothing that it holds is asked for by that.
+UNFIT: Final = DataError
+NOTHING_LIKE_IT = "What was asked for holds a character or a number that nothing stored can have."
 
 FULL = (
     "The disk is full: what is stored can be read, and nothing can be added. Make room, or remove sessions by clean-up."

@@ -21,6 +21,8 @@ def answer(request: HttpRequest, error: Exception) -> HttpResponse | None:
     found = error if isinstance(error, DatabaseFault) else database_faults.fault(error)
     if found is None and not isinstance(error, database_faults.UNAVAILABLE):
         return None
+    if found is None and isinstance(error, database_faults.UNFIT):
+        return enter.sentence(request, 400, database_faults.NOTHING_LIKE_IT)
     status, words = _told(found)
     _logger.error("%s: %s", request.method, words)  # no address: searches stand in it
     if "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers:

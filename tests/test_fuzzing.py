@@ -99,7 +99,7 @@ def a_line(order, pool):
         for _ in range(order.randrange(1, 6)):
             at = order.randrange(len(raw))
             raw[at : at + order.randrange(3)] = order.choice(
-                [b"", b"\0", b"\xff", b"{", b'"', b"\\", b"\r", b"[" * 300, b"9" * 5000]
+                [b"", b"\0", b"\xff", b"{", b'"', b"\\", b"\r", b"[" * 300, b"[" * 3000, b"9" * 5000]
             )
     return bytes(raw).replace(b"\n", b" ")
 

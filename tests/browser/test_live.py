@@ -239,6 +239,32 @@ class ATranscript:
         expect(desktop.locator("#m3 .output", has_text="made it")).to_be_visible()
         assert desktop.evaluate("document.getElementById('m1').same && document.querySelector('#m1 details').open")
 
+    def test_takes_nothing_away_while_it_is_pressed(self, site, writer, desktop):
+        call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "make"}}
+        result = {"type": "tool_result", "tool_use_id": "t1", "content": "made it"}
+        session = site.store.create("demo", [a_message("build"), {"role": "assistant", "content": [call]}])
+        connected(desktop, f"/sessions/{session.id}/")
+        desktop.locator("#m1 summary").hover()
+        desktop.mouse.down()
+        with desktop.expect_response(lambda answer: "held=" in answer.url):
+            writer.append(session.id, [{"role": "user", "content": [result]}])
+        desktop.wait_for_timeout(SECOND / 2)
+        desktop.mouse.up()
+        expect(desktop.locator("#m1 .output", has_text="made it")).to_be_visible(timeout=SOON)
+
+    def test_loads_what_was_asked_for_though_it_is_drawn_anew_meanwhile(self, site, writer, desktop):
+        session = long_session(site, 130)
+        connected(desktop, f"/sessions/{session.id}/")
+        held = []
+        desktop.route("**/*edge=later*", lambda route: held.append(route))
+        desktop.get_by_role("link", name="Later messages").click()
+        words = [f"message {number} " + "more words " * 30 for number in range(140)]
+        words[3] = "rewritten"
+        writer.update(session.id, in_turn(words), 1)
+        expect(desktop.locator("#m3")).to_contain_text("rewritten", timeout=SOON)
+        held[0].continue_()
+        expect(desktop.locator("#m119")).to_be_attached()
+
     def test_far_from_its_end_says_what_is_new_and_leads_there(self, site, writer, desktop):
         session = long_session(site, 130)
         connected(desktop, f"/sessions/{session.id}/")
@@ -276,9 +302,9 @@ class ATranscript:
     def test_shows_a_rewrite_far_above_its_end_and_moves_nothing_else(self, site, writer, page):
         session = long_session(site, 130)
         connected(page, f"/sessions/{session.id}/")
-        page.get_by_role("link", name="Later messages").press("Enter")
+        page.get_by_role("link", name="Later messages").click()
         expect(page.locator("#m119")).to_be_attached()
-        page.get_by_role("link", name="Later messages").press("Enter")
+        page.get_by_role("link", name="Later messages").click()
         expect(page.locator("#end")).to_be_attached()
         page.evaluate("document.getElementById('m70').scrollIntoView()")
         page.wait_for_timeout(300)

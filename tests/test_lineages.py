@@ -184,7 +184,9 @@ class TheTreesOfAProject:
 
 @pytest.mark.parametrize("shape", trees.SHAPES)
 @pytest.mark.parametrize("count", [10, 1_000, 10_000])
-def test_a_tree_of_any_size_and_shape_is_read_and_laid_out_whole(the_store, count, shape):
+def test_a_tree_of_any_size_and_shape_is_read_and_laid_out_whole(the_store, either_database, count, shape):
+    if count == 10_000 and either_database == "postgresql" and shape != "at random":
+        pytest.skip("its shape is laid out without the database, which reads rows of any")
     parents = trees.a_tree(count, shape)
     first, *_, last = parents
     found = lineages.of(last)

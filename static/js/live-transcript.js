@@ -70,8 +70,10 @@ function looks(item) {
   return [copy.textContent.replace(/\s+/g, " "), outputs, ...states].join("\n");
 }
 
-// A message that reads as before stays as it was drawn: coloured, unfolded, with all of its output.
+// A message that reads as before stays as it was drawn: coloured, unfolded, with all of its output. So does a link that
+// is loading more, for what it loads comes into its place.
 function renew(old, fresh) {
+  if (old.matches(".htmx-request")) return;
   if (looks(old) === looks(fresh)) {
     if (old.id === "end") old.replaceWith(fresh);
     return;

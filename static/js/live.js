@@ -5,6 +5,7 @@ import { arrive, toEnd } from "./arriving.js";
 import { address, asItNowIs, follow, grows, isAtEnd, redraw, transcript } from "./live-transcript.js";
 import { liveIsOn, SWITCHED } from "./live-switch.js";
 import { morph } from "./morph.js";
+import { released } from "./pressing.js";
 
 const FIRST_WAIT = 250; // milliseconds until it tries again, doubled each time
 const LONGEST_WAIT = 10_000;
@@ -139,6 +140,7 @@ customElements.define("live-page", class extends HTMLElement {
     const { swaps } = this;
     const fresh = await get(location.href);
     await withMoreRows(fresh, rowsOf(document));
+    await released();
     if (swaps !== this.swaps) { // it is older than what the person has done meanwhile
       this.isStale = true;
       return;
@@ -151,6 +153,7 @@ customElements.define("live-page", class extends HTMLElement {
     const wasAtEnd = isAtEnd();
     const last = document.querySelector("transcript-stream > .message:nth-last-child(1 of .message)")?.id || "end";
     const fresh = await get(address());
+    await released();
     const added = follow(fresh);
     this.renew(fresh);
     if (added < 0) await this.redraw(wasAtEnd, last);
@@ -159,6 +162,7 @@ customElements.define("live-page", class extends HTMLElement {
 
   async redraw(wasAtEnd, last) {
     const fresh = await asItNowIs(get);
+    await released();
     if (!fresh) {
       this.offer("This session was rewritten", location.href);
       return;

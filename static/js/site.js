@@ -5,6 +5,7 @@ import "./list-look.js";
 import "./live.js";
 import "./modal-dialog.js";
 import "./palette.js";
+import "./pressing.js";
 import "./relative-time.js";
 import "./rename-form.js";
 import "./selection-bar.js";

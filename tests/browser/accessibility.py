@@ -1,11 +1,13 @@
 """What axe finds wrong on a page."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 IS_DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
+RUN = "async (options) => (await axe.run(document, options)).violations"
 OF_COLOUR = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
 
 
@@ -24,11 +26,18 @@ def findings(page: "Page") -> list[str]:
 
 
 def _findings(page: "Page", options: dict, scheme: str) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    violations = Axe().run(page, options={"resultTypes": ["violations"], **options}).response["violations"]
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_script())
+    violations = page.evaluate(RUN, {"resultTypes": ["violations"], **options})
     return [
         f"{violation['id']}: {violation['help']} at {node['target']} ({scheme})"
         for violation in violations
         for node in violation["nodes"]
     ]
+
+
+@cache
+def _script() -> str:
+    from axe_playwright_python.sync_playwright import Axe
+
+    return Axe().axe_script

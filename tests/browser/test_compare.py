@@ -5,6 +5,7 @@ import os
 import pytest
 from playwright.sync_api import expect
 
+from sessions_app.web.compare import TURNS
 from tests.browser import accessibility
 from tests.builders import a_message, a_session
 
@@ -37,3 +38,41 @@ class TheComparison:
         expect(page.get_by_text("Archived “retry in the agent loop”").first).to_be_visible()
         page.get_by_role("button", name="Undo").click()
         expect(page.get_by_text("Brought back “retry in the agent loop”").first).to_be_visible()
+
+    def test_is_walked_from_difference_to_difference_by_key(self, site, page):
+        root = a_session(site.store, "start")
+        forks = [site.store.fork_at(root.id, 1) for _ in range(2)]
+        for fork, word in zip(forks, ("left", "right"), strict=True):
+            for number in range(4):
+                prompt = f"prompt {number}" + (f" of the {word}" if number else "") + " and more words" * 60
+                site.store.append(fork.id, [a_message(prompt), a_message(f"the answer {number}", "assistant")])
+        site.store.append(forks[0].id, [a_message("only on the left")])
+        page.goto(f"/compare/{forks[0].id}/{forks[1].id}/")
+        focused = page.locator(".compare-row:focus")
+        for words in ("prompt 1 of the", "prompt 2 of the", "prompt 3 of the", "only on the left", "only on the left"):
+            page.keyboard.press("n")
+            expect(focused).to_contain_text(words)
+            expect(focused).to_be_in_viewport()
+        expect(page.locator("#announcer")).to_have_text("No more differences")
+        page.keyboard.press("N")
+        expect(focused).to_contain_text("prompt 3 of the")
+        expect(page.locator("#announcer")).to_have_text("Difference 3 of 4 on this page")
+        page.keyboard.press("?")
+        expect(page.locator("#modal .key-row", has_text="Next difference").locator("kbd")).to_have_text("n")
+        expect(page.locator("#modal .key-row", has_text="Difference before").locator("kbd")).to_have_text("N")
+
+    def test_leads_by_key_to_the_turns_after_and_before_those_of_a_page(self, site, desktop):
+        root = a_session(site.store, "start")
+        forks = [site.store.fork_at(root.id, 1) for _ in range(2)]
+        for fork, word in zip(forks, ("left", "right"), strict=True):
+            site.store.append(fork.id, [a_message(f"prompt {number} of the {word}") for number in range(TURNS + 1)])
+        desktop.goto(f"/compare/{forks[0].id}/{forks[1].id}/")
+        for _ in range(TURNS):
+            desktop.keyboard.press("n")
+        expect(desktop.locator(".compare-row:focus")).to_contain_text(f"prompt {TURNS - 1} of the")
+        desktop.keyboard.press("n")
+        expect(desktop.get_by_role("link", name="Next turns")).to_be_focused()
+        desktop.keyboard.press("Enter")
+        expect(desktop.locator(".compare-turns .compare-row")).to_contain_text(f"prompt {TURNS} of the")
+        desktop.keyboard.press("N")
+        expect(desktop.get_by_role("link", name="Turns before")).to_be_focused()

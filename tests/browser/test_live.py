@@ -21,6 +21,8 @@ SECOND = 1000  # milliseconds
 SOON = 5 * SECOND  # for a machine that is busy; how soon it is on one that is not, benchmarks/live.py measures
 DATABASE = f"forklore_live_{os.getpid()}"
 TOP = "document.getElementById('m{}').getBoundingClientRect().top"
+# Where it is all about the page.
+ONE_DATABASE = pytest.mark.parametrize("running_site", ["sqlite"], indirect=True, scope="module")
 NO_POSTGRESQL = pytest.mark.skipif(bool(POSTGRESQL_MISSING), reason=POSTGRESQL_MISSING or "")
 
 
@@ -82,6 +84,12 @@ def writer(site, running_writer):
     return running_writer
 
 
+@pytest.fixture
+def page(site, open_page):
+    """Each database and each width once: what is told has no width, and what is drawn no database."""
+    return open_page("desktop" if site.environment["DATABASE_URL"].startswith("sqlite") else "phone")
+
+
 def connected(page, path):
     """Goes there, and waits until the page was told up to where it follows."""
     page.goto(path)
@@ -124,6 +132,7 @@ class AList:
         expect(desktop.locator(".rail .project", has_text="other")).to_be_visible(timeout=SOON)
         expect(desktop.locator(".rail .project").first.locator(".count")).to_have_text("2")
 
+    @ONE_DATABASE
     def test_keeps_more_rows_than_one_page_has(self, site, writer, desktop):
         for number in range(60):
             a_session(site.store, f"session {number}")
@@ -134,6 +143,7 @@ class AList:
         expect(desktop.locator("tr[data-session]")).to_have_count(61, timeout=SOON)
         expect(desktop.locator("tr[data-session] .title").last).to_have_text("session 0")
 
+    @ONE_DATABASE
     def test_leaves_a_title_alone_that_is_being_edited_and_the_focus_where_it_is(self, site, writer, desktop):
         edited, focused = a_session(site.store, "edited"), a_session(site.store, "focused")
         connected(desktop, "/")
@@ -152,6 +162,7 @@ class AList:
         expect(desktop.locator("tr[data-session]").first).to_have_id(f"session-{focused.id}", timeout=SOON)
         expect(desktop.locator(f"#session-{focused.id} .title")).to_be_focused()
 
+    @ONE_DATABASE
     def test_takes_nothing_back_that_was_done_while_it_asked(self, site, writer, desktop):
         _, session, _ = (a_session(site.store, name) for name in ("one", "two", "three"))
         row = desktop.locator(f"#session-{session.id}:visible")
@@ -172,6 +183,7 @@ class AList:
         desktop.wait_for_timeout(SECOND)
         expect(row.locator(".title")).to_be_focused()
 
+    @ONE_DATABASE
     def test_can_be_worked_with_after_it_changed(self, site, writer, desktop):
         a_session(site.store, "the first")
         connected(desktop, "/")
@@ -222,6 +234,7 @@ class ATranscript:
             expect(page.locator(f"#m{number}")).to_be_attached(timeout=SOON)
             expect(page.locator("#end")).to_be_in_viewport()
 
+    @ONE_DATABASE
     def test_puts_a_result_into_the_card_of_its_call_and_leaves_what_is_unfolded(self, site, writer, desktop):
         call = {
             "role": "assistant",
@@ -238,6 +251,34 @@ class ATranscript:
         desktop.locator("#m3 summary").click()
         expect(desktop.locator("#m3 .output", has_text="made it")).to_be_visible()
         assert desktop.evaluate("document.getElementById('m1').same && document.querySelector('#m1 details').open")
+
+    @ONE_DATABASE
+    def test_takes_nothing_away_while_it_is_pressed(self, site, writer, desktop):
+        call = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"command": "make"}}
+        result = {"type": "tool_result", "tool_use_id": "t1", "content": "made it"}
+        session = site.store.create("demo", [a_message("build"), {"role": "assistant", "content": [call]}])
+        connected(desktop, f"/sessions/{session.id}/")
+        desktop.locator("#m1 summary").hover()
+        desktop.mouse.down()
+        with desktop.expect_response(lambda answer: "held=" in answer.url):
+            writer.append(session.id, [{"role": "user", "content": [result]}])
+        desktop.wait_for_timeout(SECOND / 2)
+        desktop.mouse.up()
+        expect(desktop.locator("#m1 .output", has_text="made it")).to_be_visible(timeout=SOON)
+
+    @ONE_DATABASE
+    def test_loads_what_was_asked_for_though_it_is_drawn_anew_meanwhile(self, site, writer, desktop):
+        session = long_session(site, 130)
+        connected(desktop, f"/sessions/{session.id}/")
+        held = []
+        desktop.route("**/*edge=later*", lambda route: held.append(route))
+        desktop.get_by_role("link", name="Later messages").click()
+        words = [f"message {number} " + "more words " * 30 for number in range(140)]
+        words[3] = "rewritten"
+        writer.update(session.id, in_turn(words), 1)
+        expect(desktop.locator("#m3")).to_contain_text("rewritten", timeout=SOON)
+        held[0].continue_()
+        expect(desktop.locator("#m119")).to_be_attached()
 
     def test_far_from_its_end_says_what_is_new_and_leads_there(self, site, writer, desktop):
         session = long_session(site, 130)
@@ -258,6 +299,7 @@ class ATranscript:
         writer.append(session.id, said("after it"))
         expect(desktop.locator("#m154")).to_be_attached(timeout=SOON)
 
+    @ONE_DATABASE
     def test_of_prompts_alone_says_what_is_new_and_shows_it(self, site, writer, desktop):
         session = long_session(site, 4)
         connected(desktop, f"/sessions/{session.id}/?mode=focused")
@@ -276,9 +318,9 @@ class ATranscript:
     def test_shows_a_rewrite_far_above_its_end_and_moves_nothing_else(self, site, writer, page):
         session = long_session(site, 130)
         connected(page, f"/sessions/{session.id}/")
-        page.get_by_role("link", name="Later messages").press("Enter")
+        page.get_by_role("link", name="Later messages").click()
         expect(page.locator("#m119")).to_be_attached()
-        page.get_by_role("link", name="Later messages").press("Enter")
+        page.get_by_role("link", name="Later messages").click()
         expect(page.locator("#end")).to_be_attached()
         page.evaluate("document.getElementById('m70').scrollIntoView()")
         page.wait_for_timeout(300)
@@ -294,6 +336,7 @@ class ATranscript:
         assert page.evaluate("window.same && document.getElementById('m70').same")
         assert page.locator(".message").count() == 130
 
+    @ONE_DATABASE
     def test_stays_at_what_is_read_where_it_has_another_number_now(self, site, writer, desktop):
         session = long_session(site, 50)
         connected(desktop, f"/sessions/{session.id}/")
@@ -308,6 +351,7 @@ class ATranscript:
         desktop.wait_for_timeout(300)
         assert abs(desktop.evaluate(TOP.format(32)) - before) < 2  # pixels
 
+    @ONE_DATABASE
     def test_of_prompts_alone_shows_which_was_rewritten(self, site, writer, desktop):
         session = a_session(site.store, *(f"prompt {number}" for number in range(6)))
         connected(desktop, f"/sessions/{session.id}/?mode=focused")
@@ -315,6 +359,7 @@ class ATranscript:
         expect(desktop.locator("#m0")).to_contain_text("another prompt", timeout=SOON)
         expect(desktop.locator(".message")).to_have_count(1)
 
+    @ONE_DATABASE
     def test_says_that_it_was_rewritten_where_nothing_is_left_of_what_it_shows(self, site, writer, desktop):
         session = long_session(site, 130)
         connected(desktop, f"/sessions/{session.id}/?from=100")
@@ -384,6 +429,7 @@ class ACutConnection:
         expect(status).to_have_text("")
         assert len(sockets) == 2
 
+    @ONE_DATABASE
     def test_leaves_all_else_working_and_pages_that_are_asked_for(self, site, writer, desktop):
         desktop.route_web_socket(re.compile("/live/"), lambda socket: socket.close(code=1011))
         session = a_session(site.store, "the first")
@@ -408,6 +454,7 @@ class ACutConnection:
 
 
 class SwitchedOff:
+    @ONE_DATABASE
     def test_a_page_opens_no_socket_until_it_is_switched_on(self, site, writer, desktop):
         session = a_session(site.store, "the first")
         connected(desktop, "/")
@@ -427,6 +474,7 @@ class SwitchedOff:
         writer.rename(session.id, "seen")
         expect(desktop.locator(".title").first).to_have_text("seen", timeout=SOON)
 
+    @ONE_DATABASE
     def test_a_page_without_javascript_reads(self, site, plain_page):
         session = a_session(site.store, "the first")
         plain_page.goto(f"/sessions/{session.id}/")
@@ -434,12 +482,13 @@ class SwitchedOff:
 
 
 class WhatItSays:
-    def test_is_clean_in_every_width_and_scheme(self, site, writer, any_page):
+    @pytest.mark.once
+    def test_is_clean_in_every_width_and_scheme(self, site, writer, page):
         session = long_session(site)
-        connected(any_page, f"/sessions/{session.id}/")
+        connected(page, f"/sessions/{session.id}/")
         writer.append(session.id, said("new one"))
-        expect(any_page.get_by_role("link", name="1 new message")).to_be_visible()
+        expect(page.get_by_role("link", name="1 new message")).to_be_visible()
         if pictures := os.environ.get("PICTURES"):
-            any_page.screenshot(path=f"{pictures}/live-{any_page.viewport_size['width']}.png")
-        assert accessibility.findings(any_page) == []
-        assert any_page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.screenshot(path=f"{pictures}/live-{page.viewport_size['width']}.png")
+        assert accessibility.findings(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

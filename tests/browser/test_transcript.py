@@ -10,6 +10,17 @@ from tests.builders import a_session
 
 TOP = "document.getElementById('m{}').getBoundingClientRect().top"
 
+TOPS_OF_LATER = """async () => {
+    const link = document.querySelector("[data-edge=later]"), tops = [];
+    link.scrollIntoView({ block: "center" });
+    while (tops.length < 10) {
+        await new Promise(requestAnimationFrame);
+        tops.push(Math.round(link.getBoundingClientRect().top));
+    }
+    return tops;
+}"""
+GROW = "document.querySelector('#m59').style.paddingBottom = '300px'"
+
 
 def said(text, role="assistant"):
     return {"role": role, "content": text}
@@ -106,6 +117,46 @@ class MoreMessages:
         desktop.keyboard.press("Enter")
         desktop.locator("#m60").wait_for()
         expect(desktop.locator("#m60")).to_be_focused()
+
+
+class TheLinkToLaterMessages:
+    @pytest.fixture
+    def wordy(self, site):
+        """Messages that are taller than what they are taken for before they are drawn."""
+        return site.store.create("demo", [said(f"message {number} " + "more words " * 30) for number in range(130)])
+
+    def test_stays_where_it_came_into_view(self, wordy, page):
+        page.goto(f"/sessions/{wordy.id}/")
+        assert len(set(page.evaluate(TOPS_OF_LATER))) == 1
+
+    def test_is_followed_though_it_moves_away_while_the_mouse_is_down(self, wordy, desktop):
+        desktop.goto(f"/sessions/{wordy.id}/")
+        desktop.get_by_role("link", name="Later messages").hover()
+        desktop.mouse.down()
+        desktop.evaluate(GROW)
+        desktop.mouse.up()
+        expect(desktop.locator("#m119")).to_be_attached()
+
+    def test_is_followed_though_it_moves_away_under_a_finger(self, wordy, phone):
+        phone.goto(f"/sessions/{wordy.id}/")
+        link = phone.get_by_role("link", name="Later messages")
+        link.scroll_into_view_if_needed()
+        place = link.bounding_box()
+        touch = phone.context.new_cdp_session(phone)
+        points = [{"x": place["x"] + 40, "y": place["y"] + 20}]
+        touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": points})
+        phone.evaluate(GROW)
+        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+        expect(phone.locator("#m119")).to_be_attached()
+
+    def test_is_not_followed_by_who_draws_the_pointer_away_from_it(self, wordy, desktop):
+        desktop.goto(f"/sessions/{wordy.id}/")
+        desktop.get_by_role("link", name="Later messages").hover()
+        desktop.mouse.down()
+        desktop.mouse.move(300, 300)
+        desktop.mouse.up()
+        desktop.wait_for_timeout(300)
+        expect(desktop.locator(".message")).to_have_count(60)
 
 
 class AnAnchor:

@@ -209,7 +209,9 @@ class TheLineage:
 
 
 @pytest.mark.parametrize("shape", trees.SHAPES)
-def test_of_ten_thousand_sessions_is_shown_window_by_window(the_store, visitor, shape):
+def test_of_ten_thousand_sessions_is_shown_window_by_window(the_store, either_database, visitor, shape):
+    if either_database == "postgresql" and shape != "at random":
+        pytest.skip("its shape is laid out without the database, which reads rows of any")
     first, *_, last = trees.a_tree(10_000, shape)
     seen = set()
     for start in (0, 30, 4980, 9990):

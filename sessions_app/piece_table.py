@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from sessions_app import bodies, gate, recent_reads, search_index, token_rows
 from sessions_app.database_faults import explained
-from sessions_app.databases import connection, current, execute
+from sessions_app.databases import connection, current, execute, execute_many
 from sessions_app.errors import DamagedMessage
 from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
@@ -802,9 +802,8 @@ def _insert(strand: int, rows: Sequence[Row]) -> None:
     )
     if len(values) == 1:
         execute(statement, values[0])
-        return
-    with connection().cursor() as cursor:
-        cursor.executemany(statement, values)
+    else:
+        execute_many(statement, values)
 
 
 def _move_on(tail: Tail, rows: Sequence[Row]) -> None:

@@ -43,7 +43,7 @@ from sessions_app import (
 from sessions_app import search as searching
 from sessions_app.access import audit
 from sessions_app.actors import Role
-from sessions_app.databases import at_once, current
+from sessions_app.databases import current
 from sessions_app.errors import (
     DamagedMessage,
     InvalidLineage,
@@ -754,7 +754,7 @@ def _writing_once(
     key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object, to: UUID | None = None
 ) -> Iterator[Before]:
     """`to` is the session that is written to, if it is there already."""
-    with writing(), at_once():
+    with writing(at_once=True):
         yield Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments), to)
 
 

@@ -14,7 +14,21 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from sessions_app import actors, cleanup_rows, gate, grammar, journal, packing, purging, session_rows, space, store
+from django.db.models import Q
+
+from sessions_app import (
+    actors,
+    cleanup_rows,
+    gate,
+    grammar,
+    journal,
+    packing,
+    project_rows,
+    purging,
+    session_rows,
+    space,
+    store,
+)
 from sessions_app.access import audit
 from sessions_app.actors import Role
 from sessions_app.databases import connection
@@ -37,6 +51,7 @@ VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore"
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
 VERBS |= {"rename": "renamed", "fork": "forked", "rewrite": "rewritten", "pack": "packed"}
 VERBS |= {"attach": "put under another parent", "tag": "tagged", "untag": "untagged", "move": "moved to a project"}
+VERBS |= {project_rows.MERGE: "merged a project"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,12 @@ class Entry:
     done: int  # sessions
     freed_bytes: int  # by a purge, or by packing
     value: str = ""  # the tag, the project that sessions were moved to, or the bytes that were packed
+
+    @property
+    def can_be_undone(self) -> bool:
+        """Where it still stands."""
+        did = self.done or self.action in project_rows.ACTIONS
+        return bool(did) and self.state == JournalEntry.State.DONE and self.action != "purge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +155,9 @@ def undo(number: int | None = None) -> Entry:
     Raises JournalEntryNotFound, of which AlreadyChanged says that nothing stands any more; a purge cannot be taken back.
     """
     entry = _undoable(number)
+    if entry.action in project_rows.ACTIONS:
+        project_rows.check_undo(entry)
+        end_merges()
     if not _stands(entry):
         with writing():
             journal.set_state(entry.pk, JournalEntry.State.KEPT)
@@ -164,9 +188,18 @@ def resume() -> list[Entry]:
     for row in abandoned:
         with writing():
             journal.drop(row.pk)
-    open_ones = JournalEntry.objects.filter(state__in=(JournalEntry.State.RUNNING, JournalEntry.State.UNDOING))
-    found = list(open_ones.order_by("pk"))
-    return [_take_back(row.pk) if row.state == JournalEntry.State.UNDOING else _finish(row.pk) for row in found]
+    return [_go_on(row) for row in journal.under_way()]
+
+
+def end_merges() -> None:
+    """Go on with merges of projects that were begun, by whomever, until none is under way."""
+    for row in journal.under_way(project_rows.MERGE):
+        _go_on(row)
+
+
+def finish(number: int) -> Entry:
+    """Do what an entry says that was begun by another module."""
+    return _finish(number)
 
 
 # Policies
@@ -219,6 +252,10 @@ def run(policy: Policy) -> Entry:
 
 
 # Helpers, in the order in which they are called
+
+
+def _go_on(row: JournalEntry) -> Entry:
+    return _take_back(row.pk) if row.state == JournalEntry.State.UNDOING else _finish(row.pk)
 
 
 def _planned(policy: Policy) -> cleanup_rows.Planned:
@@ -306,9 +343,12 @@ def _finish(number: int) -> Entry:
                 return _entry(entry)
             ids = journal.items(number, journal.PLANNED, pace.size)
             if not ids:
+                if entry.action == project_rows.MERGE and journal.merge_goes_on(entry, 5 * BATCH, BATCH):
+                    continue
                 journal.set_state(number, JournalEntry.State.DONE)
+                entry = JournalEntry.objects.get(pk=number)
                 audit.append(VERBS[entry.action], "journal entry", number, count=entry.done)
-                return _entry(JournalEntry.objects.get(pk=number))
+                return _entry(entry)
             fitting = journal.fitting(entry, ids, store.now() - RUNNING)
             if entry.action == "purge":
                 _purge_some(number, fitting)
@@ -350,7 +390,8 @@ def _own_entries():
 def _last_ones():
     """What the actor may take back, the last first; of a program it is everybody's."""
     own = JournalEntry.objects.filter(actor_key=actors.caller()) if actors.current() else JournalEntry.objects
-    return own.filter(state=JournalEntry.State.DONE, done__gt=0).exclude(action="purge").order_by("-pk")
+    done = Q(done__gt=0) | Q(action__in=project_rows.ACTIONS)
+    return own.filter(done, state=JournalEntry.State.DONE).exclude(action="purge").order_by("-pk")
 
 
 def _undoable(number: int | None) -> JournalEntry:
@@ -366,6 +407,9 @@ def _undoable(number: int | None) -> JournalEntry:
 
 def _stands(entry: JournalEntry) -> bool:
     """Whether anything is as the entry left it, if it did anything."""
+    if entry.action in project_rows.ACTIONS:
+        with snapshot():
+            return project_rows.stands(entry)
     ids = list(entry.items.filter(state=journal.DONE).values_list("session_id", flat=True))
     with writing():
         return not ids or any(journal.fitting_undo(entry, some) for some in _batches(ids, BATCH))
@@ -383,6 +427,10 @@ def _take_back(number: int) -> Entry:
                 raise JournalEntryNotFound(number)
             if entry.state != JournalEntry.State.UNDOING:
                 return _entry(entry)
+            if entry.action in project_rows.ACTIONS and project_rows.stands(entry):
+                # By itself, for who forks a session has locked that before its project.
+                project_rows.take_back(entry)
+                continue
             ids = journal.items(number, journal.DONE, pace.size)
             if not ids:
                 journal.set_state(number, JournalEntry.State.UNDONE)

@@ -97,6 +97,10 @@ def keep_policy(name: str, query: str, action: str, enabled: bool) -> None:
     CleanupPolicy.objects.update_or_create(name=name, defaults=values)
 
 
+def switch_off(policies: Collection[str]) -> None:
+    CleanupPolicy.objects.filter(name__in=policies).update(enabled=False)
+
+
 def packed() -> QuerySet:
     """The keys of the sessions that were packed, and not written to since, as far as the journal knows."""
     done = JournalItem.objects.filter(state=JournalItem.State.DONE, entry__action="pack")

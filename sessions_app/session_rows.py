@@ -294,22 +294,49 @@ def one_lineage_change_at_a_time() -> None:
 
 def project_id(name: str) -> int:
     """The row of a project to write in, made when missing. Raises NotAllowed."""
-    id = _project_id(name)
+    return project_of(name)[0]
+
+
+def project_of(name: str) -> tuple[int, str]:
+    """The same with the project's own name, for the given one may be an earlier one of it or of one merged into it."""
+    id, own = _project(name)
     gate.check_role_in(id, name, Role.WRITER)  # of a new one too: if that is refused, it goes with the transaction
-    return id
+    return id, own
 
 
-def _project_id(name: str) -> int:
-    with connection().cursor() as cursor:
-        cursor.execute("SELECT id FROM forklore_project WHERE name = %s", [name])
-        if found := cursor.fetchone():
-            return found[0]
-        cursor.execute(
+def known_project(name: str) -> int:
+    """The row of a project that is there, whoever may write in it."""
+    return _project(name)[0]
+
+
+def standing_project(id: int) -> int:
+    """The project itself, or the one that it was merged into."""
+    return _standing(_project_row("id", id))[0]
+
+
+def _project(name: str) -> tuple[int, str]:
+    found = _project_row("name", name)
+    if not found:
+        execute(
             "INSERT INTO forklore_project (name, created_at) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING",
             [name, moment_for_database(datetime.now(UTC))],
         )
-        cursor.execute("SELECT id FROM forklore_project WHERE name = %s", [name])
-        return cursor.fetchone()[0]
+        found = _project_row("name", name)
+    return _standing(found)
+
+
+def _project_row(column: str, value: str | int) -> Any:
+    # The lock is the one that a session's foreign key takes anyway; taken here, a merge and a new session wait for each
+    # other (decision 0033).
+    lock = " FOR KEY SHARE" if connection().features.has_select_for_update else ""
+    statement = f"SELECT id, name, stands_for_id FROM forklore_project WHERE {column} = %s{lock}"  # noqa: S608 constants
+    return execute(statement, [value]).fetchone()
+
+
+def _standing(row: Any) -> tuple[int, str]:
+    while row[2] is not None:
+        row = _project_row("id", row[2])
+    return row[0], row[1]
 
 
 def locked(
@@ -327,7 +354,7 @@ def locked(
     """
     lock = f" FOR {'SHARE' if share else 'UPDATE'} OF session" if connection().features.has_select_for_update else ""
     sight, parameters = gate.condition("session.project_id", needs)
-    found = _select(f"session.id = %s{PLACES[where]}{sight}{lock}", [key(id), *parameters])
+    found = _select_again(f"session.id = %s{PLACES[where]}{sight}{lock}", [key(id), *parameters])
     if not found:
         raise refusal(id, where, needs)
     if expected_version is not None and found[0].version != expected_version:
@@ -338,7 +365,7 @@ def locked(
 def locked_rows(ids: Sequence[UUID]) -> list[SessionRow]:
     """The rows of sessions in the order of their ids, whoever may see them, kept from other writers."""
     lock = " FOR UPDATE OF session" if connection().features.has_select_for_update else ""
-    return [row for id in sorted(ids) for row in _select(f"session.id = %s{lock}", [key(id)])]
+    return [row for id in sorted(ids) for row in _select_again(f"session.id = %s{lock}", [key(id)])]
 
 
 def refusal(id: UUID, where: Where, needs: Role) -> StoreError:
@@ -490,6 +517,12 @@ def _changing(row: SessionRow) -> dict[str, Any]:
         "first_prompt": row.tail.first_prompt,
         "strand_id": row.tail.strand,
     }
+
+
+def _select_again(condition: str, parameters: Sequence[Any]) -> list[SessionRow]:
+    """One that is locked: PostgreSQL does not find it where it waited for who moved it to another project, for it then joins
+    the session as it is with the project as it was."""
+    return _select(condition, parameters) or _select(condition, parameters)
 
 
 def _select(condition: str, parameters: Sequence[Any]) -> list[SessionRow]:

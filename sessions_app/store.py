@@ -56,6 +56,7 @@ from sessions_app.errors import (
 from sessions_app.piece_table import key
 from sessions_app.projection import prompt_text
 from sessions_app.putting import TURNS_LIMIT, check_turns, in_utc, new_row
+from sessions_app.querysets import PROJECT_NAMED
 from sessions_app.recent_lists import KnownList
 from sessions_app.records import (
     Change,
@@ -487,7 +488,7 @@ def list_sessions(
             check_project(project)
         except InvalidProject:
             return []
-        conditions.append("project.name = %s")
+        conditions.append(f"session.project_id = ({PROJECT_NAMED})")
         parameters.append(project)
     if after is not None:
         moment, id = session_rows.moment_for_database(in_utc(after[0])), key(after[1])

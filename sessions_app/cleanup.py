@@ -7,6 +7,7 @@ Killed in between, it goes on by `resume`. Decision 0015 has the reasons.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,16 +87,23 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a policy would do by now: to which sessions, the bytes of bodies that come free once they are purged, or that
-    packing saves, and how many fit and are yet kept, by the reason."""
+    """What a policy would do by now: to which sessions, newest first, the bytes of bodies that come free once they are
+    purged, or that packing saves, and how many fit and are yet kept, by the reason."""
 
     sessions: list[UUID]
     freed_bytes: int
     kept: dict[str, int] = field(default_factory=dict)
-    kept_sessions: list[tuple[UUID, str]] = field(default_factory=list)  # the newest of them, with the reason
+    kept_sessions: list[tuple[UUID, str]] = field(default_factory=list)  # newest first, with the reason
     last: Entry | None = None  # the last run of the policy
     again: int = 0  # sessions that the last run took too, and that came back since; all others are new
     measured_bytes: int | None = None  # by which what packing saves is estimated, where it was not measured
+    # In the order of `sessions`: their sizes, the bytes that a purge of all of them frees, each counted with one session,
+    # the keys of their projects, and their ages by their place in space.AGES. In that of `kept_sessions`: their sizes.
+    sizes: list[int] = field(default_factory=list)
+    freed: list[int] = field(default_factory=list)
+    projects: list[int] = field(default_factory=list)
+    ages: list[int] = field(default_factory=list)
+    kept_sizes: list[int] = field(default_factory=list)
 
 
 # Many at once
@@ -173,6 +181,11 @@ def last() -> Entry | None:
     return _entry(found) if found else None
 
 
+def entry_count() -> int:
+    """How many `entries` there are."""
+    return _own_entries().count()
+
+
 def entries(limit: int = 50, before: int | None = None) -> list[Entry]:
     """What was done, newest first, before an entry; everybody's for whoever is over all projects, else one's own."""
     rows = _own_entries() if before is None else _own_entries().filter(pk__lt=before)
@@ -205,19 +218,34 @@ def finish(number: int) -> Entry:
 # Policies
 
 
-def save_policy(name: str, query: str, action: PolicyAction, *, enabled: bool = False) -> Policy:
-    """Raises InvalidPolicy, InvalidQuery and NotAllowed."""
+def save_policy(name: str, query: str, action: PolicyAction, *, enabled: bool = False, instead_of: str = "") -> Policy:
+    """One that is there by that name is replaced; `instead_of` gives another name to one that is there, which no other
+    may have. Raises InvalidPolicy, InvalidQuery and NotAllowed."""
     gate.check_over_all(CLEANING)
     cleaned = name.strip()
-    if not 1 <= len(cleaned) <= 50:
+    if not 1 <= len(cleaned) <= 50 or not cleaned.isprintable():
         raise InvalidPolicy("The name of a policy has 1 to 50 characters.")
     _check_action(action, get_args(PolicyAction))
     _fitting(query, action)
     with writing():
+        if instead_of and instead_of != cleaned:
+            if CleanupPolicy.objects.filter(name=cleaned).exists():
+                raise InvalidPolicy(f"There is a policy “{cleaned}” already.")
+            if cleanup_rows.drop_policy(instead_of):
+                audit.append("removed policy", "policy", instead_of)
         cleanup_rows.keep_policy(cleaned, query, action, enabled)
         cleanup_rows.keep_first_look(store.now())
         audit.append("set policy", "policy", cleaned)
     return Policy(cleaned, query, action, enabled)
+
+
+def remove_policy(name: str) -> Policy:
+    """What it did stays done, and in the journal. Raises InvalidPolicy for one that is not there, and NotAllowed."""
+    found = policy(name)
+    with writing():
+        cleanup_rows.drop_policy(name)
+        audit.append("removed policy", "policy", name)
+    return found
 
 
 def policies() -> list[Policy]:
@@ -237,13 +265,15 @@ def policy(name: str) -> Policy:
 def preview(policy: Policy) -> Preview:
     """What a run would do. Raises InvalidPolicy, InvalidQuery and NotAllowed."""
     found, measured = _planned(policy), None
-    freed = 0 if policy.action == "archive" else found.freed_bytes
+    freed = 0 if policy.action == "archive" else sum(found.freed)
+    kept = dict(Counter(reason for _, reason in found.kept_sessions))
     if policy.action == "pack":
         with snapshot():
             saving = packing.saving(cleanup_rows.runs_of(found.sessions))
         freed, measured = saving.saved_bytes, saving.of_bytes if saving.estimated else None
     last, again = _since_last(policy, found.sessions)
-    return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again, measured)
+    each = (found.sizes, found.freed, found.projects, found.ages, found.kept_sizes)
+    return Preview(found.sessions, freed, kept, found.kept_sessions, last, again, measured, *each)
 
 
 def run(policy: Policy) -> Entry:
@@ -260,8 +290,9 @@ def _go_on(row: JournalEntry) -> Entry:
 
 def _planned(policy: Policy) -> cleanup_rows.Planned:
     gate.check_over_all(CLEANING)
-    fitting = _fitting(policy.query, policy.action)
-    return cleanup_rows.planned(fitting, store.now() - RUNNING, with_parents=policy.action == "pack")
+    fitting, now = _fitting(policy.query, policy.action), store.now()
+    ages = [now - timedelta(days=oldest) for _, oldest in space.AGES.values() if oldest is not None]
+    return cleanup_rows.planned(fitting, now - RUNNING, ages, with_parents=policy.action == "pack")
 
 
 def _since_last(policy: Policy, sessions: list[UUID]) -> tuple[Entry | None, int]:
@@ -500,6 +531,8 @@ def _unpack(number: int) -> Entry:
 
 def _fitting(source: str, action: PolicyAction) -> SessionQuerySet:
     """The sessions that fit a query and can be acted on. Raises InvalidQuery and InvalidPolicy."""
+    if len(source) > grammar.QUERY_LIMIT:
+        raise InvalidPolicy(f"The words of a policy have at most {grammar.QUERY_LIMIT:,} characters.")
     query = grammar.parse(source, store.now())
     query.check()
     filters = filters_of(query)

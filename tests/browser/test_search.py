@@ -145,6 +145,10 @@ class Searching:
         box(plain_page).press("Enter")
         expect(found(plain_page)).to_have_text(["second", "first"])
 
+        plain_page.get_by_role("link", name="Narrow down").click()
+        plain_page.get_by_role("checkbox", name="user").click()
+        expect(box(plain_page)).to_have_value("role:user needle")
+
     def test_is_accessible(self, any_page, site, sessions):
         site.store.fork_at(sessions[0].id, 2)
         for query in ("needle", "", "bfore:2026 role:user needle", "zebra"):

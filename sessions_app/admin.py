@@ -13,6 +13,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -21,7 +22,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sessions_app import cleanup, store
-from sessions_app.access import audit
+from sessions_app.access import audit, people
+from sessions_app.access.errors import InvalidPerson
 from sessions_app.access.models import AuditEntry
 from sessions_app.errors import JournalEntryNotFound, StoreError
 from sessions_app.grammar import parse
@@ -332,9 +334,43 @@ admin.site.unregister((User, Group))
 admin.site.unregister([model for model in admin.site._registry if model.__module__.startswith("allauth.")])
 
 
+class PersonForm(UserChangeForm):
+    """What people.py asks of a person: an address that is nobody else's, and an admin who is left."""
+
+    def clean_email(self) -> str:
+        address = self.cleaned_data["email"]
+        try:
+            people.check_address(address, User(pk=self.instance.pk))
+        except InvalidPerson as error:
+            raise forms.ValidationError(str(error)) from None
+        return address
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if not (data.get("is_superuser") and data.get("is_active")):
+            try:
+                people.check_admin_stays([self.instance.pk])
+            except InvalidPerson as error:
+                raise forms.ValidationError(str(error)) from None
+        return data
+
+
 @admin.register(User)
 class AuditedUserAdmin(Audited, UserAdmin):
-    pass
+    form = PersonForm
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not obj.is_active and obj.pk != request.user.pk:  # one's own answer needs its session
+            people.end_sessions(obj)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        *others, protected = super().get_deleted_objects(objs, request)
+        try:
+            people.check_admin_stays([user.pk for user in objs])
+        except InvalidPerson as error:
+            protected = [*protected, str(error)]
+        return *others, protected
 
 
 @admin.register(Group)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
@@ -13,6 +15,8 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from sessions_app import databases
 from sessions_app.access import audit, user_sessions
 from sessions_app.access.errors import InvalidPerson
+
+LAST_ADMIN = "Nobody else is an admin; make somebody one first."
 
 
 def has_admin() -> bool:
@@ -41,7 +45,7 @@ def with_address(address: str) -> User | None:
 
 def set_address(user: User, address: str) -> None:
     """Raises InvalidPerson for one that is none, or somebody else's."""
-    _check_address(address, user)
+    check_address(address, user)
     with transaction.atomic(databases.current()):
         user.email = address
         user.save(update_fields=["email"])
@@ -106,6 +110,13 @@ def set_admin(user: User, admin: bool) -> None:
         audit.append("made admin" if admin else "no longer admin", "user", user.pk)
 
 
+def check_admin_stays(without: Collection[int]) -> None:
+    """Raises InvalidPerson where nobody but users of these keys is an admin."""
+    admins = User.objects.filter(is_superuser=True, is_active=True)
+    if not admins.exclude(pk__in=without).exists() and admins.exists():
+        raise InvalidPerson(LAST_ADMIN)
+
+
 def _create(name: str, password: str | None, *, admin: bool, address: str = "") -> User:
     user = User(username=name, email=address, is_superuser=admin, is_staff=admin)
     try:
@@ -114,7 +125,7 @@ def _create(name: str, password: str | None, *, admin: bool, address: str = "") 
         raise InvalidPerson(" ".join(error.messages)) from error
     if User.objects.filter(username__iexact=name).exists():
         raise InvalidPerson(f"There is somebody named {name} already.")
-    _check_address(address, user)
+    check_address(address, user)
     if password is not None:
         _validate(password, user)
         user.set_password(password)
@@ -126,8 +137,8 @@ def _create(name: str, password: str | None, *, admin: bool, address: str = "") 
     return user
 
 
-def _check_address(address: str, user: User) -> None:
-    """ASCII alone: what looks like another address could be linked to its owner."""
+def check_address(address: str, user: User) -> None:
+    """ASCII alone: what looks like another address could be linked to its owner. Raises InvalidPerson."""
     user.email = address
     try:
         user.clean_fields(exclude=["password", "username"])
@@ -150,4 +161,4 @@ def _check_another_admin(user: User) -> None:
     # Locked, so that two admins cannot take each other's place at once.
     admins = User.objects.select_for_update().filter(is_superuser=True, is_active=True)
     if [admin.pk for admin in admins] == [user.pk]:
-        raise InvalidPerson("Nobody else is an admin; make somebody one first.")
+        raise InvalidPerson(LAST_ADMIN)

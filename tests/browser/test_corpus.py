@@ -228,8 +228,8 @@ class Corpus:
         page = watch(open_page())
         visit_all(page, "/trash/", at_least=len(titles) // 50)
         for number in range(-(-len(titles) // 20)):
-            visit(page, f"/cleanup/?policy=part%20{number}")
-            assert page.locator("section[aria-labelledby=preview] tbody tr").count() > 10 or number
+            visit(page, f"/cleanup/?policy=part%20{number}&show=goes")
+            assert page.locator("section[aria-labelledby=goes] bdi").count() > 10 or number
         monkeypatch.setitem(site.environment, "DJANGO_SUPERUSER_PASSWORD", "secret")
         site.command("createsuperuser", "--noinput", "--username=ann", "--email=ann@example.org")
         page.goto("/admin/")

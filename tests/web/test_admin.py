@@ -197,6 +197,49 @@ class Projects:
         assert page(admin.get("/admin/forklore/project/")).all("a", href="/projects/shop/")
 
 
+class People:
+    """Whatever is done to them here, somebody stays an admin, and an address of e-mail is one person's."""
+
+    def form(self, user, **changed):
+        form = {
+            "username": user.username,
+            "email": user.email,
+            "is_active": "on",
+            "is_staff": "on",
+            "is_superuser": "on",
+        }
+        form |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00", **changed}
+        return {name: value for name, value in form.items() if value is not None}
+
+    @pytest.mark.parametrize("taken", ["is_superuser", "is_active"])
+    def test_keep_their_last_admin(self, admin, taken):
+        ann = User.objects.get(username="ann")
+        answer = admin.post(f"/admin/auth/user/{ann.pk}/change/", self.form(ann, **{taken: None}))
+        assert "Nobody else is an admin" in answer.content.decode()
+        User.objects.create_superuser("bob")
+        assert admin.post(f"/admin/auth/user/{ann.pk}/change/", self.form(ann, **{taken: None})).status_code == 302
+
+    def test_keep_their_last_admin_where_some_are_deleted(self, admin):
+        ann, eve = User.objects.get(username="ann"), User.objects.create_user("eve")
+        answer = admin.post(f"/admin/auth/user/{ann.pk}/delete/", {"post": "yes"})
+        assert "Nobody else is an admin" in answer.content.decode()
+        both = {"action": "delete_selected", "post": "yes", "_selected_action": [ann.pk, eve.pk]}
+        assert "Nobody else is an admin" in admin.post("/admin/auth/user/", both).content.decode()
+        assert User.objects.count() == 2
+        assert admin.post("/admin/auth/user/", both | {"_selected_action": [eve.pk]}).status_code == 302
+        assert User.objects.get().pk == ann.pk
+
+    @pytest.mark.parametrize("address", ["Bob@example.org", "bób@example.org"])
+    def test_have_an_address_that_nobody_else_has(self, admin, address):
+        User.objects.create_user("bob", "bob@example.org")
+        ann = User.objects.get(username="ann")
+        answer = admin.post(f"/admin/auth/user/{ann.pk}/change/", self.form(ann, email=address))
+        assert answer.status_code == 200
+        assert page(answer).all("ul", class_="errorlist")
+        own = self.form(ann, email="ann@example.org")
+        assert admin.post(f"/admin/auth/user/{ann.pk}/change/", own).status_code == 302
+
+
 class TheAuditLog:
     def noted(self):
         entries = AuditEntry.objects.filter(verb__endswith="Django's admin").order_by("pk")

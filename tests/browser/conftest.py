@@ -102,9 +102,9 @@ def phone(open_page: "OpenPage") -> "Page":
     return open_page("phone")
 
 
-@pytest.fixture(params=["desktop", "phone"])
+@pytest.fixture(params=["desktop", pytest.param("phone", marks=pytest.mark.once)])
 def page(request: pytest.FixtureRequest, open_page: "OpenPage") -> "Page":
-    """A light page at desktop width, and then at phone width."""
+    """A light page at desktop width, and then at phone width, which is none of Python's."""
     return open_page(request.param)
 
 

@@ -66,7 +66,7 @@ class ProjectAdmin(ReadOnlyAdmin):
     readonly_fields = ("page",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return Project.objects.with_figures().recently_active_first()
+        return Project.objects.standing().with_figures().recently_active_first()
 
     @admin.display(ordering="session_count")
     def sessions(self, project: Project) -> int:

@@ -12,7 +12,6 @@ import asyncio
 import gc
 import os
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +22,7 @@ from uuid import UUID
 from sessions_app import actors
 from sessions_app.actors import Actor
 from sessions_app.calls import NOT_OPEN, Calls
-from sessions_app.one_writer import Call, OneWriter
+from sessions_app.one_writer import OneWriter
 from sessions_app.protocol import SessionStore
 from sessions_app.records import (
     Change,
@@ -36,6 +35,7 @@ from sessions_app.records import (
     SearchHit,
     SessionRecord,
 )
+from sessions_app.threads import Call, Threads
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -73,9 +73,8 @@ def open_store(url: str | None = None, *, token: str | None = None) -> SessionSt
 class _Line:
     """Threads, and the calls that wait for them."""
 
-    threads: ThreadPoolExecutor
+    threads: Threads
     calls: Calls
-    one_writer: OneWriter | None = None
 
 
 class AsyncStore:
@@ -307,15 +306,9 @@ class AsyncStore:
             raise RuntimeError(NOT_OPEN)
         await line.calls.begin()
         run = partial(self._run, actors.current(), name, arguments, options)
-        call: asyncio.Future[Any]
-        if line.one_writer:
-            call = line.one_writer.put(Call(run, name in MAY_JOIN))
-        else:
-            call = asyncio.get_running_loop().run_in_executor(line.threads, run)
-        call.add_done_callback(partial(_ended, line.calls))
         # A call that was handed over goes through to its end, even when its caller is cancelled: a write is never half
         # done, and the connection is left as the next call needs it.
-        return await asyncio.shield(call)
+        return await line.threads.put(Call(run, line.calls.end, name in MAY_JOIN))
 
     @contextmanager
     def _together(self) -> Iterator[None]:
@@ -367,16 +360,15 @@ class AsyncStore:
             databases.close(self._alias)
         if one_writer:
             # SQLite lets one write at a time: one thread queues them in order, where several would wait by sleeping.
-            thread = self._threads(1, "write").threads
-            self._writers = _Line(thread, Calls(WAITING), OneWriter(thread, self._together, self._is_lost))
-            self._readers = self._threads(READERS, "read")
+            writer = OneWriter("forklore-write", self._keep_connection, self._together, self._is_lost)
+            self._writers = _Line(writer, Calls(WAITING))
+            self._readers = self._line(READERS, "read")
         else:
-            self._writers = self._readers = self._threads(CALLERS, "call")
+            self._writers = self._readers = self._line(CALLERS, "call")
         _spare_long_collections()
 
-    def _threads(self, count: int, purpose: str) -> _Line:
-        threads = ThreadPoolExecutor(count, f"forklore-{purpose}", initializer=self._keep_connection)
-        return _Line(threads, Calls(WAITING))
+    def _line(self, count: int, purpose: str) -> _Line:
+        return _Line(Threads(count, f"forklore-{purpose}", self._keep_connection), Calls(WAITING))
 
     def _keep_connection(self) -> None:
         from django.db import connections
@@ -394,7 +386,7 @@ class AsyncStore:
 
         for line in (self._writers, self._readers):
             if line:
-                line.threads.shutdown(wait=True)
+                line.threads.end()
         self._writers = self._readers = None
         for connection in self._connections:
             connection.inc_thread_sharing()  # its thread is gone; it may be closed from this one
@@ -423,10 +415,3 @@ def _spare_long_collections() -> None:
     are 60,000: 30 ms, now and then. What was garbage in cycles at that moment stays, which is little and once.
     """
     gc.freeze()
-
-
-def _ended(calls: Calls, call: asyncio.Future[Any]) -> None:
-    """A caller that was cancelled hears of no error; asyncio would log one that nobody asked for."""
-    calls.end()
-    if not call.cancelled():
-        call.exception()

@@ -6,6 +6,8 @@ the order in which transactions can be read, and not always by one.
 
 from __future__ import annotations
 
+import itertools
+import secrets
 from collections.abc import Sequence
 from typing import Any, get_args
 from uuid import UUID
@@ -26,6 +28,9 @@ _KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 _CODES = {kind: code for code, kind in enumerate(_KINDS, 1)}
 _PRUNED = 0  # code of the one row that says up to where the log was pruned; always the first
 
+# Changes that this process has noted on PostgreSQL; not from 0 on, for one that ends soon has its turn to prune, too.
+_noted = itertools.count(secrets.randbelow(PRUNE_EVERY))
+
 _COLUMNS = "session_id, project_id, kind"
 # A transaction can be read when it ends, not when it takes a number from a sequence; so its own number, of which it is
 # known which ones have ended, stands before that of the sequence.
@@ -43,7 +48,14 @@ _SINCE = (
 
 def note(session: UUID | str, project: int, kind: ChangeKind) -> None:
     """Log one change of a session; `session` is its key in the database."""
-    _insert("VALUES", "(%s, %s, %s)", [session, project, _CODES[kind]])
+    parameters = [session, project, _CODES[kind]]
+    if connection().vendor == "sqlite":
+        _insert("VALUES", "(%s, %s, %s)", parameters)
+        return
+    # To ask for its number would be another way to the server and back.
+    execute(f"INSERT INTO forklore_change (number, {_COLUMNS}) VALUES ({_NEXT}, %s, %s, %s)", [_MASK, *parameters])  # noqa: S608
+    if next(_noted) % PRUNE_EVERY == 0:
+        prune(KEPT)
 
 
 def note_where(condition: str, parameters: Sequence[Any], kind: ChangeKind) -> None:
@@ -162,8 +174,7 @@ def _insert(verb: str, values: str, parameters: Sequence[Any]) -> None:
         done = execute(f"INSERT INTO forklore_change ({_COLUMNS}) {verb} {values}", parameters)
         numbers = range(done.lastrowid - done.rowcount + 1, done.lastrowid + 1) if done.rowcount > 0 else range(0)
     else:
-        values = values.replace("(", f"({_NEXT}, ", 1) if verb == "VALUES" else f"{_NEXT}, {values}"
-        statement = f"INSERT INTO forklore_change (number, {_COLUMNS}) {verb} {values} RETURNING number"
+        statement = f"INSERT INTO forklore_change (number, {_COLUMNS}) {verb} {_NEXT}, {values} RETURNING number"
         numbers = [number for (number,) in execute(statement, [_MASK, *parameters]).fetchall()]
     if any(number % PRUNE_EVERY == 0 for number in numbers):
         prune(KEPT)

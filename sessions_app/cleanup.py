@@ -7,6 +7,7 @@ Killed in between, it goes on by `resume`. Decision 0015 has the reasons.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,21 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 from uuid import UUID
 
-from sessions_app import actors, cleanup_rows, gate, grammar, journal, packing, purging, session_rows, space, store
+from django.db.models import Q
+
+from sessions_app import (
+    actors,
+    cleanup_rows,
+    gate,
+    grammar,
+    journal,
+    packing,
+    project_rows,
+    purging,
+    session_rows,
+    space,
+    store,
+)
 from sessions_app.access import audit
 from sessions_app.actors import Role
 from sessions_app.databases import connection
@@ -37,6 +52,7 @@ VERBS = {"trash": "deleted", "archive": "archived", "purge": "purged", "restore"
 VERBS |= {"pin": "pinned", "unpin": "unpinned", "unarchive": "unarchived"}
 VERBS |= {"rename": "renamed", "fork": "forked", "rewrite": "rewritten", "pack": "packed"}
 VERBS |= {"attach": "put under another parent", "tag": "tagged", "untag": "untagged", "move": "moved to a project"}
+VERBS |= {project_rows.MERGE: "merged a project"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +78,32 @@ class Entry:
     freed_bytes: int  # by a purge, or by packing
     value: str = ""  # the tag, the project that sessions were moved to, or the bytes that were packed
 
+    @property
+    def can_be_undone(self) -> bool:
+        """Where it still stands."""
+        did = self.done or self.action in project_rows.ACTIONS
+        return bool(did) and self.state == JournalEntry.State.DONE and self.action != "purge"
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a policy would do by now: to which sessions, the bytes of bodies that come free once they are purged, or that
-    packing saves, and how many fit and are yet kept, by the reason."""
+    """What a policy would do by now: to which sessions, newest first, the bytes of bodies that come free once they are
+    purged, or that packing saves, and how many fit and are yet kept, by the reason."""
 
     sessions: list[UUID]
     freed_bytes: int
     kept: dict[str, int] = field(default_factory=dict)
-    kept_sessions: list[tuple[UUID, str]] = field(default_factory=list)  # the newest of them, with the reason
+    kept_sessions: list[tuple[UUID, str]] = field(default_factory=list)  # newest first, with the reason
     last: Entry | None = None  # the last run of the policy
     again: int = 0  # sessions that the last run took too, and that came back since; all others are new
     measured_bytes: int | None = None  # by which what packing saves is estimated, where it was not measured
+    # In the order of `sessions`: their sizes, the bytes that a purge of all of them frees, each counted with one session,
+    # the keys of their projects, and their ages by their place in space.AGES. In that of `kept_sessions`: their sizes.
+    sizes: list[int] = field(default_factory=list)
+    freed: list[int] = field(default_factory=list)
+    projects: list[int] = field(default_factory=list)
+    ages: list[int] = field(default_factory=list)
+    kept_sizes: list[int] = field(default_factory=list)
 
 
 # Many at once
@@ -134,6 +163,9 @@ def undo(number: int | None = None) -> Entry:
     Raises JournalEntryNotFound, of which AlreadyChanged says that nothing stands any more; a purge cannot be taken back.
     """
     entry = _undoable(number)
+    if entry.action in project_rows.ACTIONS:
+        project_rows.check_undo(entry)
+        end_merges()
     if not _stands(entry):
         with writing():
             journal.set_state(entry.pk, JournalEntry.State.KEPT)
@@ -147,6 +179,11 @@ def last() -> Entry | None:
     """What `undo` takes back without a number, where it still stands."""
     found = _last_ones().first()
     return _entry(found) if found else None
+
+
+def entry_count() -> int:
+    """How many `entries` there are."""
+    return _own_entries().count()
 
 
 def entries(limit: int = 50, before: int | None = None) -> list[Entry]:
@@ -164,27 +201,51 @@ def resume() -> list[Entry]:
     for row in abandoned:
         with writing():
             journal.drop(row.pk)
-    open_ones = JournalEntry.objects.filter(state__in=(JournalEntry.State.RUNNING, JournalEntry.State.UNDOING))
-    found = list(open_ones.order_by("pk"))
-    return [_take_back(row.pk) if row.state == JournalEntry.State.UNDOING else _finish(row.pk) for row in found]
+    return [_go_on(row) for row in journal.under_way()]
+
+
+def end_merges() -> None:
+    """Go on with merges of projects that were begun, by whomever, until none is under way."""
+    for row in journal.under_way(project_rows.MERGE):
+        _go_on(row)
+
+
+def finish(number: int) -> Entry:
+    """Do what an entry says that was begun by another module."""
+    return _finish(number)
 
 
 # Policies
 
 
-def save_policy(name: str, query: str, action: PolicyAction, *, enabled: bool = False) -> Policy:
-    """Raises InvalidPolicy, InvalidQuery and NotAllowed."""
+def save_policy(name: str, query: str, action: PolicyAction, *, enabled: bool = False, instead_of: str = "") -> Policy:
+    """One that is there by that name is replaced; `instead_of` gives another name to one that is there, which no other
+    may have. Raises InvalidPolicy, InvalidQuery and NotAllowed."""
     gate.check_over_all(CLEANING)
     cleaned = name.strip()
-    if not 1 <= len(cleaned) <= 50:
+    if not 1 <= len(cleaned) <= 50 or not cleaned.isprintable():
         raise InvalidPolicy("The name of a policy has 1 to 50 characters.")
     _check_action(action, get_args(PolicyAction))
     _fitting(query, action)
     with writing():
+        if instead_of and instead_of != cleaned:
+            if CleanupPolicy.objects.filter(name=cleaned).exists():
+                raise InvalidPolicy(f"There is a policy “{cleaned}” already.")
+            if cleanup_rows.drop_policy(instead_of):
+                audit.append("removed policy", "policy", instead_of)
         cleanup_rows.keep_policy(cleaned, query, action, enabled)
         cleanup_rows.keep_first_look(store.now())
         audit.append("set policy", "policy", cleaned)
     return Policy(cleaned, query, action, enabled)
+
+
+def remove_policy(name: str) -> Policy:
+    """What it did stays done, and in the journal. Raises InvalidPolicy for one that is not there, and NotAllowed."""
+    found = policy(name)
+    with writing():
+        cleanup_rows.drop_policy(name)
+        audit.append("removed policy", "policy", name)
+    return found
 
 
 def policies() -> list[Policy]:
@@ -204,13 +265,15 @@ def policy(name: str) -> Policy:
 def preview(policy: Policy) -> Preview:
     """What a run would do. Raises InvalidPolicy, InvalidQuery and NotAllowed."""
     found, measured = _planned(policy), None
-    freed = 0 if policy.action == "archive" else found.freed_bytes
+    freed = 0 if policy.action == "archive" else sum(found.freed)
+    kept = dict(Counter(reason for _, reason in found.kept_sessions))
     if policy.action == "pack":
         with snapshot():
             saving = packing.saving(cleanup_rows.runs_of(found.sessions))
         freed, measured = saving.saved_bytes, saving.of_bytes if saving.estimated else None
     last, again = _since_last(policy, found.sessions)
-    return Preview(found.sessions, freed, found.kept, found.kept_sessions, last, again, measured)
+    each = (found.sizes, found.freed, found.projects, found.ages, found.kept_sizes)
+    return Preview(found.sessions, freed, kept, found.kept_sessions, last, again, measured, *each)
 
 
 def run(policy: Policy) -> Entry:
@@ -221,10 +284,15 @@ def run(policy: Policy) -> Entry:
 # Helpers, in the order in which they are called
 
 
+def _go_on(row: JournalEntry) -> Entry:
+    return _take_back(row.pk) if row.state == JournalEntry.State.UNDOING else _finish(row.pk)
+
+
 def _planned(policy: Policy) -> cleanup_rows.Planned:
     gate.check_over_all(CLEANING)
-    fitting = _fitting(policy.query, policy.action)
-    return cleanup_rows.planned(fitting, store.now() - RUNNING, with_parents=policy.action == "pack")
+    fitting, now = _fitting(policy.query, policy.action), store.now()
+    ages = [now - timedelta(days=oldest) for _, oldest in space.AGES.values() if oldest is not None]
+    return cleanup_rows.planned(fitting, now - RUNNING, ages, with_parents=policy.action == "pack")
 
 
 def _since_last(policy: Policy, sessions: list[UUID]) -> tuple[Entry | None, int]:
@@ -306,9 +374,12 @@ def _finish(number: int) -> Entry:
                 return _entry(entry)
             ids = journal.items(number, journal.PLANNED, pace.size)
             if not ids:
+                if entry.action == project_rows.MERGE and journal.merge_goes_on(entry, 5 * BATCH, BATCH):
+                    continue
                 journal.set_state(number, JournalEntry.State.DONE)
+                entry = JournalEntry.objects.get(pk=number)
                 audit.append(VERBS[entry.action], "journal entry", number, count=entry.done)
-                return _entry(JournalEntry.objects.get(pk=number))
+                return _entry(entry)
             fitting = journal.fitting(entry, ids, store.now() - RUNNING)
             if entry.action == "purge":
                 _purge_some(number, fitting)
@@ -350,7 +421,8 @@ def _own_entries():
 def _last_ones():
     """What the actor may take back, the last first; of a program it is everybody's."""
     own = JournalEntry.objects.filter(actor_key=actors.caller()) if actors.current() else JournalEntry.objects
-    return own.filter(state=JournalEntry.State.DONE, done__gt=0).exclude(action="purge").order_by("-pk")
+    done = Q(done__gt=0) | Q(action__in=project_rows.ACTIONS)
+    return own.filter(done, state=JournalEntry.State.DONE).exclude(action="purge").order_by("-pk")
 
 
 def _undoable(number: int | None) -> JournalEntry:
@@ -366,6 +438,9 @@ def _undoable(number: int | None) -> JournalEntry:
 
 def _stands(entry: JournalEntry) -> bool:
     """Whether anything is as the entry left it, if it did anything."""
+    if entry.action in project_rows.ACTIONS:
+        with snapshot():
+            return project_rows.stands(entry)
     ids = list(entry.items.filter(state=journal.DONE).values_list("session_id", flat=True))
     with writing():
         return not ids or any(journal.fitting_undo(entry, some) for some in _batches(ids, BATCH))
@@ -383,6 +458,10 @@ def _take_back(number: int) -> Entry:
                 raise JournalEntryNotFound(number)
             if entry.state != JournalEntry.State.UNDOING:
                 return _entry(entry)
+            if entry.action in project_rows.ACTIONS and project_rows.stands(entry):
+                # By itself, for who forks a session has locked that before its project.
+                project_rows.take_back(entry)
+                continue
             ids = journal.items(number, journal.DONE, pace.size)
             if not ids:
                 journal.set_state(number, JournalEntry.State.UNDONE)
@@ -452,6 +531,8 @@ def _unpack(number: int) -> Entry:
 
 def _fitting(source: str, action: PolicyAction) -> SessionQuerySet:
     """The sessions that fit a query and can be acted on. Raises InvalidQuery and InvalidPolicy."""
+    if len(source) > grammar.QUERY_LIMIT:
+        raise InvalidPolicy(f"The words of a policy have at most {grammar.QUERY_LIMIT:,} characters.")
     query = grammar.parse(source, store.now())
     query.check()
     filters = filters_of(query)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +22,6 @@ from sessions_app.session_rows import moment_for_database, snapshot, uuid_of
 
 GROUP = 25  # sessions purged by the same statements
 GROUP_MESSAGES = 100
-KEPT_SHOWN = 100  # sessions
 Key = UUID | str  # of a session, as the database's driver gives it
 
 # A list of any length is one parameter, which the database is quick to take.
@@ -32,8 +30,8 @@ _LIST = {"sqlite": "SELECT value AS id FROM json_each(%s)", "postgresql": "SELEC
 # Most sessions have one strand that nobody else shows; what goes with these is their size, for which nothing is read.
 _FITTING = """SELECT fit.id, CASE WHEN fit.pinned_at IS NOT NULL THEN 'pinned' WHEN tag.name IS NOT NULL
 THEN 'tagged keep' WHEN fit.updated_at > %s THEN 'running' ELSE '' END,
-(SELECT CASE WHEN COUNT(*) = 1 AND MAX(piece.start) = 0 AND COUNT(piece.stop) = 0 THEN fit.size_bytes END
- FROM forklore_piece piece WHERE piece.strand_id = fit.strand)
+fit.size_bytes, (SELECT CASE WHEN COUNT(*) = 1 AND MAX(piece.start) = 0 AND COUNT(piece.stop) = 0 THEN 1 ELSE 0 END
+ FROM forklore_piece piece WHERE piece.strand_id = fit.strand), fit.project, {}
 FROM ({}) fit LEFT JOIN forklore_tag tag ON tag.session_id = fit.id AND tag.name = 'keep'
 ORDER BY fit.updated_at DESC, fit.id"""
 _CREATED = """ SELECT session.id FROM listed JOIN forklore_session session ON session.id = listed.id
@@ -46,26 +44,34 @@ _CHILDREN = "SELECT id, parent_id FROM forklore_session WHERE parent_id IS NOT N
 
 # What is dropped of a strand begins where nobody else shows it, and ends where it is shown to, or where it ends if one
 # of those that go may append to it; nothing of one goes to which a session that stays may append. What an earlier purge
-# left behind it is no longer theirs. Totals are of all messages before, so the first one must count itself.
+# left behind it is no longer theirs. Totals are of all messages before, so the first one must count itself. It is told
+# of the session that may append to the strand, or of one of those that show it.
 _FREED = """WITH listed AS MATERIALIZED ({}),
-going AS MATERIALIZED (SELECT id FROM listed UNION SELECT kept.id FROM forklore_session kept
-    WHERE kept.relation = 'revision' AND kept.parent_id IN (SELECT id FROM listed)),
+going AS MATERIALIZED (SELECT id, id AS session FROM listed UNION SELECT kept.id, kept.parent_id
+    FROM forklore_session kept WHERE kept.relation = 'revision' AND kept.parent_id IN (SELECT id FROM listed)),
 cut AS MATERIALIZED (
     SELECT piece.strand_id AS strand, COALESCE(MAX(CASE WHEN going.id IS NULL THEN piece.stop END), 0) AS needed,
-    MAX(COALESCE(piece.stop, {})) AS shown
+    MAX(COALESCE(piece.stop, {})) AS shown, {} AS session
     FROM forklore_piece piece LEFT JOIN going ON going.id = piece.session_id WHERE piece.strand_id IN (
         SELECT touched.strand_id FROM going CROSS JOIN forklore_piece touched WHERE touched.session_id = going.id)
     GROUP BY piece.strand_id
     HAVING MAX(CASE WHEN going.id IS NULL AND piece.stop IS NULL THEN 1 ELSE 0 END) = 0)
-SELECT COALESCE(SUM(
+SELECT cut.session, COALESCE(
     (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand AND position < cut.shown
      ORDER BY position DESC LIMIT 1)
     - CASE WHEN cut.needed > strand.start
         THEN (SELECT size_total FROM forklore_message WHERE strand_id = cut.strand AND position = cut.needed - 1)
         WHEN strand.start = 0 THEN 0
         ELSE (SELECT size_total - {} FROM forklore_message first
-              WHERE strand_id = cut.strand AND position = strand.start) END), 0)
+              WHERE strand_id = cut.strand AND position = strand.start) END, 0)
 FROM cut JOIN forklore_strand strand ON strand.id = cut.strand"""
+
+
+# Of the sessions that show a strand, and go, the one that may append to it, or the first.
+_OWNER = {
+    "sqlite": "COALESCE(MIN(CASE WHEN piece.stop IS NULL THEN going.session END), MIN(going.session))",
+    "postgresql": "(array_agg(going.session ORDER BY going.session IS NULL, piece.stop IS NOT NULL, going.session))[1]",
+}
 
 
 # What some sessions show of each strand, from its beginning to where the longest of them ends.
@@ -83,18 +89,30 @@ WHERE shown.stop > shown.start ORDER BY shown.strand"""
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """Which sessions a policy takes, newest first; how many are protected, by the reason, and some of these; and the
-    bytes of bodies that go when the former are purged."""
+    """Which sessions a policy takes, newest first, and in the same order their sizes, the bytes of bodies that go with
+    each when all are purged (what several show goes with one of them), their projects, and which of the ages each has
+    reached; and which are protected, newest first, with the reason, and their sizes."""
 
-    sessions: list[UUID]
-    kept: dict[str, int]
-    kept_sessions: list[tuple[UUID, str]]
-    freed_bytes: int
+    sessions: list[UUID] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    freed: list[int] = field(default_factory=list)
+    projects: list[int] = field(default_factory=list)
+    ages: list[int] = field(default_factory=list)
+    kept_sessions: list[tuple[UUID, str]] = field(default_factory=list)
+    kept_sizes: list[int] = field(default_factory=list)
 
 
 def keep_policy(name: str, query: str, action: str, enabled: bool) -> None:
     values = {"query": query, "action": action, "enabled": enabled}
     CleanupPolicy.objects.update_or_create(name=name, defaults=values)
+
+
+def switch_off(policies: Collection[str]) -> None:
+    CleanupPolicy.objects.filter(name__in=policies).update(enabled=False)
+
+
+def drop_policy(name: str) -> bool:
+    return CleanupPolicy.objects.filter(name=name).delete()[0] > 0
 
 
 def packed() -> QuerySet:
@@ -151,16 +169,23 @@ def end_lease(holder: str, now: datetime) -> None:
         execute(statement, [due, holder])
 
 
-def planned(fitting: SessionQuerySet, running_after: datetime, *, with_parents: bool = False) -> Planned:
-    """With those that a living fork descends from, which reads them as before, or without."""
+def planned(
+    fitting: SessionQuerySet, running_after: datetime, ages: Sequence[datetime] = (), *, with_parents: bool = False
+) -> Planned:
+    """With those that a living fork descends from, which reads them as before, or without. An age is the number of
+    these moments, descending ones, before which a session was last written to."""
     try:
-        chosen = fitting.order_by().values("id", "pinned_at", "updated_at", "size_bytes", "strand")
+        chosen = fitting.order_by().values("id", "pinned_at", "updated_at", "size_bytes", "strand", "project")
         inner, parameters = chosen.query.get_compiler(current()).as_sql()
     except EmptyResultSet:  # nobody may see any
-        return Planned([], {}, [], 0)
+        return Planned()
+    # The oldest first, for of these there are most.
+    age = "".join(f"WHEN fit.updated_at < %s THEN {number} " for number in range(len(ages), 0, -1))
+    statement = _FITTING.format(f"CASE {age}ELSE 0 END" if ages else "0", inner)
+    moments = [moment_for_database(moment) for moment in (running_after, *reversed(ages))]
     with snapshot():
         plan_for_many_rows()
-        return _planned(inner, [moment_for_database(running_after), *parameters], with_parents)
+        return _planned(statement, [*moments, *parameters], with_parents)
 
 
 def newest_first(ids: Sequence[UUID]) -> list[UUID]:
@@ -173,7 +198,7 @@ def newest_first(ids: Sequence[UUID]) -> list[UUID]:
 
 def bytes_freed(ids: Sequence[UUID]) -> int:
     """Bytes of bodies that go when these sessions are purged: what others show stays, and nothing counts twice."""
-    return _freed(keys(ids))
+    return int(sum(size for _, size in _freed(keys(ids))))
 
 
 def runs_of(ids: Sequence[UUID]) -> list[Run]:
@@ -202,23 +227,35 @@ def in_small_groups(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
         yield group
 
 
-def _planned(inner: str, parameters: Sequence[Any], with_parents: bool) -> Planned:
-    rows = execute(_FITTING.format(inner), parameters).fetchall()
-    going = {id for id, reason, _ in rows if not reason}
+def _planned(statement: str, parameters: Sequence[Any], with_parents: bool) -> Planned:
+    rows = execute(statement, parameters).fetchall()
+    going = {row[0] for row in rows if not row[1]}
     needed = set() if with_parents else _needed_by_forks(going)
     revised = {id for (id,) in execute(_REVISED).fetchall()}
-    reasons, sessions, others, alone = dict[Key, str](), list[UUID](), list[Key](), 0
-    for id, reason, size in rows:  # once, for to look for a UUID in a set takes longer than all else
+    found, others = Planned(), dict[Key, int]()
+    for (
+        id,
+        reason,
+        size,
+        alone,
+        project,
+        age,
+    ) in rows:  # once, for to look for a UUID in a set takes longer than all else
         if reason or (needed and id in needed):
-            reasons[id] = reason or "needed by a fork"
+            found.kept_sessions.append((uuid_of(id), reason or "needed by a fork"))
+            found.kept_sizes.append(size)
             continue
-        sessions.append(uuid_of(id))
-        if size is None or (revised and id in revised):
-            others.append(id)
-        else:
-            alone += size
-    shown = [(uuid_of(id), reason) for id, reason in islice(reasons.items(), KEPT_SHOWN)]
-    return Planned(sessions, dict(Counter(reasons.values())), shown, alone + _freed(others))
+        found.freed.append(size)
+        if not alone or (revised and id in revised):
+            others[id] = len(found.sessions)
+            found.freed[-1] = 0
+        found.sessions.append(uuid_of(id))
+        found.sizes.append(size)
+        found.projects.append(project)
+        found.ages.append(age)
+    for id, size in _freed(list(others)):
+        found.freed[others[id]] += int(size)
+    return found
 
 
 def _needed_by_forks(going: Collection[Key]) -> set[Key]:
@@ -233,9 +270,11 @@ def _needed_by_forks(going: Collection[Key]) -> set[Key]:
     return needed
 
 
-def _freed(listed: Sequence[Key]) -> int:
-    statement = _FREED.format(_LIST[connection().vendor], END, length_of("first.body"))
-    return int(execute(statement, [_listed(listed)]).fetchone()[0])
+def _freed(listed: Sequence[Key]) -> list[tuple[Key, Any]]:
+    """Of each strand of which something goes one of these sessions, and how many bytes, as the driver gives a number."""
+    vendor = connection().vendor
+    statement = _FREED.format(_LIST[vendor], END, _OWNER[vendor], length_of("first.body"))
+    return execute(statement, [_listed(listed)]).fetchall()
 
 
 def _listed(ids: Sequence[Key]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import connections
 from django.db.backends.signals import connection_created
-from django.db.utils import Error
+from django.db.utils import DataError, Error
 from django.utils.dateparse import parse_datetime
 
 from sessions_app import backups, ballast
@@ -32,7 +32,7 @@ from sessions_app.errors import (
 _CORRUPT_INDEX = 267  # of a virtual table, which here is the search index
 _POSTGRESQL_FULL = "53100"
 _CHECK_FAILED = 275  # SQLITE_CONSTRAINT_CHECK
-_POSTGRESQL_BUSY = "55P03"  # lock_not_available, where the server's lock_timeout is set
+_POSTGRESQL_BUSY = "55P03"  # lock_not_available, after lock_timeout
 BUSY = "Others write to the database for too long; nothing was changed, ask again."
 # What the file says of its tables is not what it said when it was brought up to date; the rest of it is fts5's.
 _OTHER_TABLES = (
@@ -46,6 +46,10 @@ _UNREADABLE = "Could not decode to UTF-8", "row_cast_map", "has no column named"
 
 # What a database raises that cannot be asked just now, for whoever goes on without it.
 UNAVAILABLE: Final = (DatabaseFault, Error, sqlite3.Error)
+
+# What PostgreSQL says to a text with a NUL, or a number beyond a column's: nothing that it holds is asked for by that.
+UNFIT: Final = DataError
+NOTHING_LIKE_IT = "What was asked for holds a character or a number that nothing stored can have."
 
 FULL = (
     "The disk is full: what is stored can be read, and nothing can be added. Make room, or remove sessions by clean-up."
@@ -189,8 +193,18 @@ def _keep_from_writing(database: Any) -> None:
 def _mind_new_connection(connection: Any, **_: object) -> None:
     if connection.vendor == "sqlite":
         sqlite3.register_converter("datetime", _moment)  # in the place of Django's, which came with its backend
+    elif patience := connection.settings_dict.get("PATIENCE"):
+        _bound_waits(connection, patience)
     if _read_only and connection.alias in _read_only:
         _keep_from_writing(connection)
+
+
+def _bound_waits(connection: Any, patience: float) -> None:
+    """Let PostgreSQL give up a wait for a lock as SQLite does, unless it was told otherwise; see decision 0034."""
+    connection.connection.execute(
+        "SELECT set_config('lock_timeout', %s, false) WHERE current_setting('lock_timeout') = '0'",
+        [f"{int(patience * 1000)}ms"],
+    )
 
 
 def _moment(written: bytes) -> datetime:

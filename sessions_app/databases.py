@@ -51,7 +51,7 @@ def execute(statement: str, parameters: Sequence[Any] = ()) -> Any:
     PostgreSQL is handed the parameters by themselves, and so plans what comes again and again once a connection.
     """
     database: Any = connection()
-    if database.queries_logged or database.execute_wrappers:
+    if is_watched(database):
         cursor = database.cursor()
         cursor.execute(statement, parameters)
         return cursor
@@ -66,6 +66,26 @@ def execute(statement: str, parameters: Sequence[Any] = ()) -> Any:
     except database.Database.Error:
         with database.wrap_database_errors:
             raise
+
+
+def execute_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """The same for each of some rows."""
+    database: Any = connection()
+    if is_watched(database):
+        with database.cursor() as cursor:
+            cursor.executemany(statement, rows)
+        return
+    database.ensure_connection()
+    with database.wrap_database_errors:
+        if database.vendor == "sqlite":
+            database.connection.executemany(_for_sqlite(statement), rows)
+        else:
+            database.Database.Cursor(database.connection).executemany(statement, rows)
+
+
+def is_watched(database: Any) -> bool:
+    """Whether somebody wants to be told of each statement, who is told by Django's wrappers."""
+    return database.queries_logged or bool(database.execute_wrappers)
 
 
 def command(statements: str) -> None:

@@ -13,6 +13,12 @@ class SessionNotFound(StoreError):
         self.id = id
 
 
+class ProjectNotFound(StoreError):
+    def __init__(self, name: str):
+        super().__init__(f"There is no project {name!r}.")
+        self.name = name
+
+
 class NotAllowed(StoreError):
     """What the actor may see, and yet not do. What it may not see is not found."""
 

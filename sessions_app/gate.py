@@ -72,6 +72,12 @@ def check_role_in(project_id: int, name: str, role: Role) -> None:
         raise NotAllowed(f"You may not write in a project named “{name}”.")
 
 
+def check_maintainer(project_id: int, name: str) -> None:
+    """Raises NotAllowed, for a project that the actor may see."""
+    if not _has(Role.MAINTAINER, project_id):
+        raise NotAllowed(f"You may read the project “{name}”; this takes a maintainer of it.")
+
+
 def is_over_all(actor: Actor) -> bool:
     """Whether they may do what concerns all projects."""
     return actor.may("admin") and actor.may("write")

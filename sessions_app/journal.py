@@ -19,6 +19,7 @@ from sessions_app import (
     gate,
     journal_labels,
     journal_parents,
+    project_rows,
     purging,
     revisions,
     search_index,
@@ -68,6 +69,12 @@ AND NOT EXISTS (SELECT 1 FROM forklore_journalitem item WHERE item.entry_id = %s
 
 def begin(action: str, moment: datetime, policy: str = "", query: str = "", value: str = "") -> int:
     return _begin(action, moment, JournalEntry.State.PLANNING, 0, policy, query, value)
+
+
+def begin_of_project(action: str, moment: datetime, project: int, value: str, name_before: str | None = None) -> int:
+    """`value` is the project's name by then, or that of the one it is merged into."""
+    of_project = {"project_id": project, "name_before": name_before}
+    return _begin(action, moment, JournalEntry.State.RUNNING, 0, value=value, **of_project)
 
 
 def note(action: str, session: UUID, moment: datetime, value: str = "", before: str = "") -> None:
@@ -129,6 +136,12 @@ def drop(entry: int) -> None:
     execute("DELETE FROM forklore_journalentry WHERE id = %s", [entry])
 
 
+def under_way(action: str = "") -> list[JournalEntry]:
+    """What was begun and has not ended: it is being done, or was cut off."""
+    rows = JournalEntry.objects.filter(state__in=(JournalEntry.State.RUNNING, JournalEntry.State.UNDOING))
+    return list((rows.filter(action=action) if action else rows).order_by("pk"))
+
+
 def locked(entry: int) -> JournalEntry | None:
     """The entry, kept from other processes until the end of the transaction; SQLite has one writer anyway."""
     return JournalEntry.objects.select_for_update().filter(pk=entry).first()
@@ -173,6 +186,8 @@ def fitting(entry: JournalEntry, ids: Sequence[UUID], running_after: datetime) -
     """Those of the sessions that the action still takes, locked; a policy's leaves out what is protected by now."""
     if entry.action in journal_labels.ACTIONS:
         return _locked(ids, *journal_labels.fits(entry), Role.WRITER)
+    if entry.action == project_rows.MERGE:
+        return _locked(ids, *project_rows.fits(entry), None)
     condition, parameters = FITS.get(entry.action), list[Any]()
     if condition is None:  # a purge, of what was there when it began
         condition, parameters = "trashed_at <= %s", [moment_for_database(entry.moment)]
@@ -188,6 +203,8 @@ def fitting_undo(entry: JournalEntry, ids: Sequence[UUID]) -> list[UUID]:
         return _locked(ids, *journal_labels.fits_undo(entry), Role.WRITER)
     if entry.action == journal_parents.ACTION:
         return _locked(ids, *journal_parents.fits_undo(entry), Role.WRITER)
+    if entry.action == project_rows.MERGE:
+        return _locked(ids, *project_rows.fits_undo(entry), None)
     condition = FITS_UNDO[entry.action]
     if entry.action == "rewrite":
         version, kept = entry.value.split()
@@ -204,6 +221,9 @@ def act(entry: JournalEntry, ids: Sequence[UUID]) -> None:
         _remember_label(entry, ids)
         journal_labels.act(entry, ids)
         return
+    if entry.action == project_rows.MERGE:
+        project_rows.move(ids, to=session_rows.known_project(entry.value))
+        return
     moment = moment_for_database(entry.moment)
     match entry.action:
         case "trash":
@@ -214,6 +234,22 @@ def act(entry: JournalEntry, ids: Sequence[UUID]) -> None:
             _remember_when_trashed(entry.pk, ids)
             _set(session_rows.OUT_OF_TRASH, [], ids)
     _log(ids, CHANGES[entry.action][0])
+
+
+def merge_goes_on(entry: JournalEntry, limit: int, at_once: int) -> bool:
+    """Plan what is left of a project that is being merged, at most `limit` sessions. False where it could all be moved here,
+    at most `at_once`, however fast others come in; and then the merge is done."""
+    if project_rows.plan_rest(entry, limit) > at_once:
+        return True
+    ids = items(entry.pk, PLANNED, at_once)
+    free = project_rows.free(ids, entry.project_id)
+    act(entry, free)
+    mark(entry.pk, free, DONE)
+    count(entry.pk, len(free))
+    if len(free) < len(ids):
+        return True
+    project_rows.stand_for_target(entry)
+    return False
 
 
 def take_back(entry: JournalEntry, ids: Sequence[UUID], moment: datetime) -> None:
@@ -231,6 +267,9 @@ def take_back(entry: JournalEntry, ids: Sequence[UUID], moment: datetime) -> Non
     if entry.action == journal_parents.ACTION:
         journal_parents.take_back(entry, ids)
         return
+    if entry.action == project_rows.MERGE:
+        project_rows.move(ids, to=entry.project_id)
+        return
     match entry.action:
         case "trash":
             _set("trashed_at = NULL", [], ids)
@@ -246,7 +285,7 @@ def take_back(entry: JournalEntry, ids: Sequence[UUID], moment: datetime) -> Non
 # Helpers, in the order in which they are called
 
 
-def _begin(action: str, moment: datetime, state: str, done: int, policy="", query="", value="") -> int:
+def _begin(action: str, moment: datetime, state: str, done: int, policy="", query="", value="", **of_project) -> int:
     actor = actors.current()
     values = {
         "action": action,
@@ -259,6 +298,7 @@ def _begin(action: str, moment: datetime, state: str, done: int, policy="", quer
         "state": state,
         "done": done,
         "freed_bytes": 0,
+        **of_project,
     }
     columns, marks = ", ".join(values), ", ".join(["%s"] * len(values))
     statement = f"INSERT INTO forklore_journalentry ({columns}) VALUES ({marks}) RETURNING id"  # noqa: S608
@@ -276,9 +316,10 @@ def _among(column: str, ids: Sequence[UUID]) -> tuple[str, list[Any]]:
     return f"{column} IN ({_marks(ids)})", [*keys(ids)]
 
 
-def _locked(ids: Sequence[UUID], condition: str, parameters: Sequence[Any], needs: Role) -> list[UUID]:
+def _locked(ids: Sequence[UUID], condition: str, parameters: Sequence[Any], needs: Role | None) -> list[UUID]:
+    """`needs` is None where the role was asked for in the projects themselves."""
     lock = " ORDER BY id FOR UPDATE OF session" if connection().features.has_select_for_update else ""
-    sight, projects = gate.condition("project_id", needs)
+    sight, projects = ("", []) if needs is None else gate.condition("project_id", needs)
     among, listed = _among("id", ids)
     # As a truth value no index fits the condition, such as that of all that one run put into the trash.
     statement = f"SELECT id FROM forklore_session session WHERE {among} AND ({condition}) IS TRUE{sight}{lock}"  # noqa: S608

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sessions_app import change_log
+from sessions_app import change_log, session_rows
 from sessions_app.databases import connection, execute
 from sessions_app.models import JournalEntry
 from sessions_app.piece_table import key, keys
@@ -36,7 +36,6 @@ _FITS_UNDO = {
     "move": "project_id = %s",
 }
 MARKS = {"unpin": "pinned_at", "unarchive": "archived_at"}  # the column that is remembered and emptied
-_PROJECT_OF = "SELECT id FROM forklore_project WHERE name = %s"
 
 Condition = tuple[str, list[Any]]
 
@@ -79,7 +78,8 @@ def take_back(entry: JournalEntry, ids: Sequence[UUID], before: Sequence[tuple[A
             _put_tag(entry.value, ids)
         case "move":
             _log(ids, "moved")
-            _put_back("project_id", [(int(project), id) for project, id in before])
+            own = {project: session_rows.standing_project(int(project)) for project in {each for each, _ in before}}
+            _put_back("project_id", [(own[project], id) for project, id in before])
     _log(ids, "moved" if entry.action == "move" else "labelled")
 
 
@@ -91,7 +91,7 @@ def _parameters(entry: JournalEntry, condition: str) -> list[Any]:
         return []
     if entry.action == "pin":
         return [moment_for_database(entry.moment)]
-    return [entry.value] if entry.action in ("tag", "untag") else [execute(_PROJECT_OF, [entry.value]).fetchone()[0]]
+    return [entry.value] if entry.action in ("tag", "untag") else [session_rows.known_project(entry.value)]
 
 
 def _marks(ids: Sequence[UUID]) -> str:

@@ -25,6 +25,10 @@ UNCONSTRAINED: dict[str, Any] = {"db_constraint": False, "db_index": False}
 class Project(models.Model):
     name = models.CharField(max_length=255, unique=True)
     created_at = models.DateTimeField(default=timezone.now)
+    archived_at = models.DateTimeField(null=True)  # left out of the projects that pages list
+    # The project that this name stands for, since one was renamed or this one was merged into it (decision 0033). A row
+    # that stands for another holds no sessions.
+    stands_for = models.ForeignKey("self", models.PROTECT, null=True, related_name="names")
 
     objects = ProjectQuerySet.as_manager()
 
@@ -328,7 +332,7 @@ class Change(models.Model):
 
 
 class JournalEntry(models.Model):
-    """Something that was done to a session or to many at once, and can be taken back but for a purge."""
+    """Something that was done to a session, to many at once or to a project, and can be taken back but for a purge."""
 
     class State(models.TextChoices):
         PLANNING = "planning"  # nothing has been done yet; one that was cut off is dropped
@@ -345,6 +349,8 @@ class JournalEntry(models.Model):
     policy = models.CharField(max_length=50, blank=True)
     query = models.CharField(max_length=1000, blank=True)
     value = models.CharField(max_length=255, blank=True, default="")  # the tag, the project, or the title
+    project = models.ForeignKey(Project, models.DO_NOTHING, null=True, related_name="+", **UNCONSTRAINED)  # done to it
+    name_before = models.CharField(max_length=255, null=True)  # noqa: DJ001 (None but for a project that was renamed)
     state = models.CharField(max_length=8, choices=State)
     done = models.PositiveIntegerField(default=0)  # sessions
     freed_bytes = models.PositiveBigIntegerField(default=0)  # by a purge

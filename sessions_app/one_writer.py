@@ -7,14 +7,14 @@ one that fails takes nothing of the others with it, and each is answered only af
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
+from queue import Empty
 from typing import Any
+
+from sessions_app.threads import Call, Threads, tell
 
 HELD = 0.02  # seconds after which no further call joins: other processes wait for the lock meanwhile
 
@@ -25,59 +25,34 @@ class Undone(Exception):
     """A transaction of several calls was given up; nothing of it is in the database."""
 
 
-class Call:
-    """One call, and whom its end is told."""
-
-    __slots__ = ("answer", "error", "future", "may_join", "run")
-
-    def __init__(self, run: Callable[[], Any], may_join: bool):
-        self.run = run
-        self.may_join = may_join
-        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self.answer: Any = None
-        self.error: BaseException | None = None
-
-    def do(self) -> None:
-        self.answer = self.error = None
-        try:
-            self.answer = self.run()
-        except BaseException as error:
-            self.error = error
-
-
-class OneWriter:
-    """Does calls one after the other in the order in which they came, in one thread that is the caller's to end.
+class OneWriter(Threads):
+    """One thread, which does calls one after the other in the order in which they came.
 
     `together` opens a transaction for several calls; leaving it raises where nothing of them was kept, and Undone may
     be raised within. A call is done again by itself then, so that it is told its own error.
     """
 
     def __init__(
-        self, thread: ThreadPoolExecutor, together: Transaction, is_lost: Callable[[BaseException | None], bool]
+        self,
+        name: str,
+        prepare: Callable[[], None],
+        together: Transaction,
+        is_lost: Callable[[BaseException | None], bool],
     ):
-        self._thread = thread
+        super().__init__(1, name, prepare)
         self._together = together
         self._is_lost = is_lost
-        self._waiting: deque[Call] = deque()
-        self._lock = threading.Lock()
-        self._at_work = False
-
-    def put(self, call: Call) -> asyncio.Future[Any]:
-        with self._lock:
-            self._waiting.append(call)
-            idle, self._at_work = not self._at_work, True
-        if idle:
-            self._thread.submit(self._work)
-        return call.future
+        self._ahead: deque[Call | None] = deque()  # what was taken to see whether it may join
 
     def _work(self) -> None:
+        self._prepare()
         while first := self._next():
             done = [first]
-            if first.may_join and self._waiting:
+            if first.may_join and self._following():
                 self._do_together(done)
             else:
                 first.do()
-            _tell(done)
+            tell(done)
 
     def _do_together(self, done: list[Call]) -> None:
         """Do the first call and those behind it that may join, which `done` gains."""
@@ -97,27 +72,17 @@ class OneWriter:
                 call.do()
 
     def _next(self) -> Call | None:
-        with self._lock:
-            self._at_work = bool(self._waiting)
-            return self._waiting.popleft() if self._waiting else None
+        return self._ahead.popleft() if self._ahead else self._queue.get()
+
+    def _following(self) -> Call | None:
+        """The next call, if one waits, which is left to be taken."""
+        if not self._ahead:
+            try:
+                self._ahead.append(self._queue.get_nowait())
+            except Empty:
+                return None
+        return self._ahead[0]
 
     def _next_to_join(self) -> Call | None:
-        with self._lock:
-            return self._waiting.popleft() if self._waiting and self._waiting[0].may_join else None
-
-
-def _tell(done: list[Call]) -> None:
-    """Tell each loop of all its calls at once, for to wake it takes longer than to tell one more."""
-    for loop in {call.future.get_loop() for call in done}:
-        with suppress(RuntimeError):  # a loop that was closed before its store
-            loop.call_soon_threadsafe(_settle, [call for call in done if call.future.get_loop() is loop])
-
-
-def _settle(done: list[Call]) -> None:
-    for call in done:
-        if call.future.done():
-            continue
-        if call.error is None:
-            call.future.set_result(call.answer)
-        else:
-            call.future.set_exception(call.error)
+        following = self._following()
+        return self._next() if following and following.may_join else None

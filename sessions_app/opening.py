@@ -223,7 +223,7 @@ def _alone(alias: str) -> Iterator[None]:
     database = connections[alias]
     if database.vendor == "postgresql":
         with databases.using(alias), database.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+            _wait_for_as_long_as_it_takes(cursor)
             try:
                 yield
             finally:
@@ -231,6 +231,16 @@ def _alone(alias: str) -> Iterator[None]:
     else:
         with _locked_file(f"{database.settings_dict['NAME']}.migrating"):
             yield
+
+
+def _wait_for_as_long_as_it_takes(cursor: Any) -> None:
+    """Another's migration may, and its backup; the locks on tables are waited for no longer than any others."""
+    cursor.execute("SELECT current_setting('lock_timeout'), set_config('lock_timeout', '0', false)")
+    patience, _ = cursor.fetchone()
+    try:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [MIGRATION_LOCK])
+    finally:
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [patience])
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 
 from sessions_app import bodies, gate, recent_reads, search_index, token_rows
 from sessions_app.database_faults import explained
-from sessions_app.databases import connection, current, execute
+from sessions_app.databases import connection, current, execute, execute_many
 from sessions_app.errors import DamagedMessage
 from sessions_app.projection import Projection, project, prompt_text
 from sessions_app.records import Message
@@ -357,7 +357,7 @@ def _proved(rows: Sequence[tuple], first: int, stop: int, digest: bytes | None) 
 
 
 def unproved(read: Mapping[Place, bytes]) -> set[Place]:
-    """Those of bodies, by strand and position, that are not what was written. On PostgreSQL none: it checks its pages."""
+    """Those of bodies, as `written` gave them, that are not what was written. On PostgreSQL none: it checks its pages."""
     if connection().vendor != "sqlite" or not read:
         return set()
     wanted = ",".join(str(strand << 32 | position) for strand, position in read)
@@ -365,7 +365,7 @@ def unproved(read: Mapping[Place, bytes]) -> set[Place]:
     return read.keys() - {
         (strand, position)
         for strand, position, digest, before in found
-        if _if_proved(read[strand, position], digest, before) is not None
+        if bodies.chain(_octets(before), [read[strand, position]]) == [_octets(digest)]
     }
 
 
@@ -802,9 +802,8 @@ def _insert(strand: int, rows: Sequence[Row]) -> None:
     )
     if len(values) == 1:
         execute(statement, values[0])
-        return
-    with connection().cursor() as cursor:
-        cursor.executemany(statement, values)
+    else:
+        execute_many(statement, values)
 
 
 def _move_on(tail: Tail, rows: Sequence[Row]) -> None:

@@ -54,7 +54,7 @@ class Digests(Sequence[bytes]):
 def new_row(project: str, agent: str, moment: datetime, id: UUID | None = None) -> SessionRow:
     """One more session of a project, yet to be inserted. Raises NotAllowed and QuotaExceeded."""
     id = id or uuid4()
-    project_id = session_rows.project_id(project)
+    project_id, project = session_rows.project_of(project)
     quotas.check_project(project_id, project, new_sessions=1)
     return SessionRow(id, project_id, project, moment, moment, Tail(id), agent=agent)
 

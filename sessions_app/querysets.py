@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 LIVE = Q(trashed_at__isnull=True)
 RUNNING = timedelta(minutes=2)  # since the last write; an agent that says nothing for longer counts as idle
 
+# The key of the project that has a name, or for which that stands since it was renamed or merged (decision 0033).
+PROJECT_NAMED = """WITH RECURSIVE standing(id, stands_for) AS (
+    SELECT id, stands_for_id FROM forklore_project WHERE name = %s
+    UNION ALL SELECT project.id, project.stands_for_id FROM standing JOIN forklore_project project
+    ON project.id = standing.stands_for
+) SELECT id FROM standing WHERE stands_for IS NULL"""
 _ROOTS = """WITH RECURSIVE up(id, ancestor, parent) AS (
     SELECT id, id, parent_id FROM forklore_session WHERE id IN ({})
     UNION ALL
@@ -35,6 +41,17 @@ _UNDER = """WITH RECURSIVE under(id) AS (
 
 
 class ProjectQuerySet(models.QuerySet["Project"]):
+    def named(self, name: str) -> ProjectQuerySet:
+        """The one that has a name or had it once, or into which the one that had it was merged; none for a name with
+        NUL, which no database takes."""
+        if "\0" in name:
+            return self.none()
+        return self.filter(pk__in=RawSQL(PROJECT_NAMED, [name]))  # noqa: S611 a constant
+
+    def standing(self) -> ProjectQuerySet:
+        """Those that are more than a name of another."""
+        return self.filter(stands_for=None)
+
     def visible_to(self, actor: Actor | None) -> ProjectQuerySet:
         """Those that somebody may look into; nobody may look into any."""
         found = gate.projects(actor or NOBODY)

@@ -33,6 +33,18 @@ def check_project(id: int, name: str, new_sessions: int = 0) -> None:
         raise QuotaExceeded(f"The project “{name}” holds {sessions:,} sessions, which is all that it may.")
 
 
+def check_merge(source: int, target: int, name: str) -> None:
+    """Raises QuotaExceeded where one project could not hold the live sessions of the other beside its own."""
+    most_bytes, most_sessions = settings.FORKLORE_PROJECT_BYTES, settings.FORKLORE_PROJECT_SESSIONS
+    if not most_bytes and not most_sessions:
+        return
+    both = figures.summed([source, target])
+    if (most_bytes and both.size_bytes > most_bytes) or (most_sessions and both.sessions > most_sessions):
+        raise QuotaExceeded(
+            f"The project “{name}” would hold {both.sessions:,} sessions and {both.size_bytes:,} bytes, more than it may."
+        )
+
+
 def check_session(row: SessionRow) -> None:
     """Raises SessionTooLarge for a session as it is about to be saved."""
     most_bytes, most_messages = settings.FORKLORE_SESSION_BYTES, settings.FORKLORE_SESSION_MESSAGES

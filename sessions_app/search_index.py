@@ -286,8 +286,8 @@ def _write_rows(strand: int, documents: Sequence[Document]) -> int:
         # SQLite numbers rows from the greatest on, and from 1 again once the table is empty.
         return last
     insert += " ON CONFLICT (strand_id, position) DO UPDATE SET text = EXCLUDED.text"
-    with connection().cursor() as cursor:
-        cursor.executemany(insert, [[strand, at, stored(text)] for at, text in documents])
+    for at, text in documents:
+        execute(insert, [strand, at, stored(text)])
     return 0
 
 

@@ -7,7 +7,7 @@ are the hot path of every agent's turn (append 1.04 ms by the ORM, 0.12 by the c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -19,7 +19,7 @@ from django.db import DatabaseError, transaction
 from sessions_app import actors, bodies, change_log, gate, piece_table, search_index
 from sessions_app.actors import Role
 from sessions_app.database_faults import damaged, explained, make_room, note_written, refuse_if_read_only
-from sessions_app.databases import command, connection, current, execute, in_transaction
+from sessions_app.databases import at_once, command, connection, current, execute, in_transaction, is_watched
 from sessions_app.errors import DiskFull, NotAllowed, SessionNotFound, StoreError, VersionConflict
 from sessions_app.piece_table import Tail, key
 from sessions_app.projection import prompt_text
@@ -111,24 +111,123 @@ class SessionRow:
         self.version += 1
 
 
-def writing() -> AbstractContextManager[Any]:
-    """One transaction, in which SQLite takes its write lock at once (transaction_mode IMMEDIATE)."""
+def writing(*, at_once: bool = False) -> AbstractContextManager[Any]:
+    """One transaction, in which SQLite takes its write lock at once.
+
+    `at_once` sends PostgreSQL its statements without waiting for the answer to each (databases.at_once).
+    """
     database = connection()
     if database.in_atomic_block and database.vendor == "sqlite":
         return _Within(database)
-    return _transaction()
+    return _transaction(at_once)
 
 
 @contextmanager
-def _transaction() -> Iterator[None]:
+def _transaction(at_once: bool) -> Iterator[None]:
     refuse_if_read_only()
-    with explained(), transaction.atomic(using=current()):
+    with explained(), _around(at_once):
         yield
     note_written()
 
 
+def _around(at_once: bool) -> AbstractContextManager[Any]:
+    database: Any = connection()
+    database.close_if_health_check_failed()
+    if not database.get_autocommit() or is_watched(database):  # a savepoint, or one that Django has to tell of
+        return transaction.atomic(using=current())
+    return _Outermost(database) if database.vendor == "sqlite" else _OutermostOnServer(database, at_once)
+
+
+class _Outermost:
+    """What atomic() is around all of a transaction of SQLite, in a third of its time.
+
+    Django knows of it, so that atomic() within is a savepoint, and what waits for on_commit() is called.
+    """
+
+    def __init__(self, database: Any):
+        self._database = database
+
+    def __enter__(self) -> None:
+        database = self._database
+        with database.wrap_database_errors:
+            self._begin()
+        database.commit_on_exit, database.needs_rollback = True, False
+        database.autocommit, database.in_atomic_block = False, True
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        database = self._database
+        database.in_atomic_block = False
+        done = False
+        try:
+            if kind is None and not database.needs_rollback:
+                self._commit()
+                done = True
+            else:
+                self._roll_back()
+        finally:
+            if database.closed_in_transaction:
+                database.connection = None
+            else:
+                database.autocommit = True
+        if done and database.run_on_commit:
+            database.run_and_clear_commit_hooks()
+
+    def _commit(self) -> None:
+        try:
+            with self._database.wrap_database_errors:
+                self._end()
+        except DatabaseError:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self._database.closed_in_transaction:
+            return
+        try:
+            self._database.rollback()
+        except DatabaseError:  # of a connection that is good for nothing more
+            self._database.close()
+
+    def _begin(self) -> None:
+        self._database.connection.execute("BEGIN IMMEDIATE")
+
+    def _end(self) -> None:
+        self._database.connection.commit()
+
+
+class _OutermostOnServer(_Outermost):
+    """The same for PostgreSQL, with two ways to the server and back where statements are sent at once, instead of five:
+    BEGIN goes there with the first statement, and COMMIT with the last."""
+
+    def __init__(self, database: Any, at_once: bool):
+        super().__init__(database)
+        self._at_once = ExitStack()
+        self._is_at_once = at_once
+
+    def _begin(self) -> None:
+        with ExitStack() as stack:
+            if self._is_at_once:
+                stack.enter_context(at_once())
+            self._command("BEGIN")
+            self._at_once = stack.pop_all()
+
+    def _end(self) -> None:
+        found = self._command("COMMIT")
+        self._at_once.close()
+        if found.statusmessage != "COMMIT":  # what the server answers to a transaction in which something failed before
+            raise DatabaseError("The transaction had failed; nothing was changed.")
+
+    def _roll_back(self) -> None:
+        with suppress(DatabaseError):  # what failed is told already
+            self._at_once.close()
+        super()._roll_back()
+
+    def _command(self, statement: str) -> Any:
+        return self._database.Database.Cursor(self._database.connection).execute(statement, prepare=False)
+
+
 class _Within:
-    """What atomic() is within a transaction, in a quarter of its time: many writes of an agent share one (one_writer.py)."""
+    """The same within a transaction: many writes of an agent share one (one_writer.py)."""
 
     def __init__(self, database: Any):
         self._database = database
@@ -195,22 +294,49 @@ def one_lineage_change_at_a_time() -> None:
 
 def project_id(name: str) -> int:
     """The row of a project to write in, made when missing. Raises NotAllowed."""
-    id = _project_id(name)
+    return project_of(name)[0]
+
+
+def project_of(name: str) -> tuple[int, str]:
+    """The same with the project's own name, for the given one may be an earlier one of it or of one merged into it."""
+    id, own = _project(name)
     gate.check_role_in(id, name, Role.WRITER)  # of a new one too: if that is refused, it goes with the transaction
-    return id
+    return id, own
 
 
-def _project_id(name: str) -> int:
-    with connection().cursor() as cursor:
-        cursor.execute("SELECT id FROM forklore_project WHERE name = %s", [name])
-        if found := cursor.fetchone():
-            return found[0]
-        cursor.execute(
+def known_project(name: str) -> int:
+    """The row of a project that is there, whoever may write in it."""
+    return _project(name)[0]
+
+
+def standing_project(id: int) -> int:
+    """The project itself, or the one that it was merged into."""
+    return _standing(_project_row("id", id))[0]
+
+
+def _project(name: str) -> tuple[int, str]:
+    found = _project_row("name", name)
+    if not found:
+        execute(
             "INSERT INTO forklore_project (name, created_at) VALUES (%s, %s) ON CONFLICT (name) DO NOTHING",
             [name, moment_for_database(datetime.now(UTC))],
         )
-        cursor.execute("SELECT id FROM forklore_project WHERE name = %s", [name])
-        return cursor.fetchone()[0]
+        found = _project_row("name", name)
+    return _standing(found)
+
+
+def _project_row(column: str, value: str | int) -> Any:
+    # The lock is the one that a session's foreign key takes anyway; taken here, a merge and a new session wait for each
+    # other (decision 0033).
+    lock = " FOR KEY SHARE" if connection().features.has_select_for_update else ""
+    statement = f"SELECT id, name, stands_for_id FROM forklore_project WHERE {column} = %s{lock}"  # noqa: S608 constants
+    return execute(statement, [value]).fetchone()
+
+
+def _standing(row: Any) -> tuple[int, str]:
+    while row[2] is not None:
+        row = _project_row("id", row[2])
+    return row[0], row[1]
 
 
 def locked(
@@ -228,7 +354,7 @@ def locked(
     """
     lock = f" FOR {'SHARE' if share else 'UPDATE'} OF session" if connection().features.has_select_for_update else ""
     sight, parameters = gate.condition("session.project_id", needs)
-    found = _select(f"session.id = %s{PLACES[where]}{sight}{lock}", [key(id), *parameters])
+    found = _select_again(f"session.id = %s{PLACES[where]}{sight}{lock}", [key(id), *parameters])
     if not found:
         raise refusal(id, where, needs)
     if expected_version is not None and found[0].version != expected_version:
@@ -239,7 +365,7 @@ def locked(
 def locked_rows(ids: Sequence[UUID]) -> list[SessionRow]:
     """The rows of sessions in the order of their ids, whoever may see them, kept from other writers."""
     lock = " FOR UPDATE OF session" if connection().features.has_select_for_update else ""
-    return [row for id in sorted(ids) for row in _select(f"session.id = %s{lock}", [key(id)])]
+    return [row for id in sorted(ids) for row in _select_again(f"session.id = %s{lock}", [key(id)])]
 
 
 def refusal(id: UUID, where: Where, needs: Role) -> StoreError:
@@ -333,7 +459,10 @@ def insert(row: SessionRow, trashed_at: datetime | None = None) -> None:
 
 def save(row: SessionRow) -> None:
     """Write what a write of messages changes."""
-    _update(row, _changing(row))
+    values = _changing(row)
+    if row.title == row.saved_title:
+        del values["title"]  # SQLite writes the index of a column that is set, whether to another value or not
+    _update(row, values)
     if row.title != row.saved_title:
         search_index.set_title(key(row.id), row.title)
     change_log.note(key(row.id), row.project_id, "messages")
@@ -388,6 +517,12 @@ def _changing(row: SessionRow) -> dict[str, Any]:
         "first_prompt": row.tail.first_prompt,
         "strand_id": row.tail.strand,
     }
+
+
+def _select_again(condition: str, parameters: Sequence[Any]) -> list[SessionRow]:
+    """One that is locked: PostgreSQL does not find it where it waited for who moved it to another project, for it then joins
+    the session as it is with the project as it was."""
+    return _select(condition, parameters) or _select(condition, parameters)
 
 
 def _select(condition: str, parameters: Sequence[Any]) -> list[SessionRow]:

@@ -43,7 +43,7 @@ from sessions_app import (
 from sessions_app import search as searching
 from sessions_app.access import audit
 from sessions_app.actors import Role
-from sessions_app.databases import at_once, current
+from sessions_app.databases import current
 from sessions_app.errors import (
     DamagedMessage,
     InvalidLineage,
@@ -56,6 +56,7 @@ from sessions_app.errors import (
 from sessions_app.piece_table import key
 from sessions_app.projection import prompt_text
 from sessions_app.putting import TURNS_LIMIT, check_turns, in_utc, new_row
+from sessions_app.querysets import PROJECT_NAMED
 from sessions_app.recent_lists import KnownList
 from sessions_app.records import (
     Change,
@@ -487,7 +488,7 @@ def list_sessions(
             check_project(project)
         except InvalidProject:
             return []
-        conditions.append("project.name = %s")
+        conditions.append(f"session.project_id = ({PROJECT_NAMED})")
         parameters.append(project)
     if after is not None:
         moment, id = session_rows.moment_for_database(in_utc(after[0])), key(after[1])
@@ -754,7 +755,7 @@ def _writing_once(
     key: str | None, verb: str, encoded: Iterable[bytes], *arguments: object, to: UUID | None = None
 ) -> Iterator[Before]:
     """`to` is the session that is written to, if it is there already."""
-    with writing(), at_once():
+    with writing(at_once=True):
         yield Before(key, "" if key is None else write_keys.asked_for(verb, encoded, *arguments), to)
 
 

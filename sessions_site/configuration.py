@@ -111,6 +111,7 @@ def _content(path: str) -> str:
 
 
 PREPARED_FROM = 2  # times that a statement was run
+PATIENCE = 20  # seconds that one who writes waits for another who has not finished (decision 0034)
 
 
 def database_from_url(url: str) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def _sqlite(url: str) -> dict[str, Any]:
         "OPTIONS": {
             # The default, DEFERRED, fails with "database is locked" as soon as two processes write (DESIGN.md).
             "transaction_mode": "IMMEDIATE",
-            "timeout": 20,  # seconds
+            "timeout": PATIENCE,
             # FULL: a write that was answered survives a power cut; with NORMAL it may not.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-32768;",
         },
@@ -158,6 +159,8 @@ def _postgresql(url: str) -> dict[str, Any]:
         "HOST": options.pop("host", None) or unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "OPTIONS": options,
+        # A pooler would hand what is set for a connection to others; there the server's own settings say it.
+        "PATIENCE": PATIENCE if options["prepare_threshold"] else None,
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }

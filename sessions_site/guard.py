@@ -7,6 +7,7 @@ is found out further inside (sessions_app/access), and a request that passes her
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -22,6 +23,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 HOST = re.compile(r"(?P<name>\[[0-9a-f:]+\]|[a-z0-9]([a-z0-9._-]{0,252}))(?P<port>:[0-9]{1,5})?")
 READING = ("GET", "HEAD", "OPTIONS")
+EXHAUSTED = (errno.EMFILE, errno.ENFILE)  # no descriptor is left, for a file or a connection to the database
 
 HEADERS_MOST = 100
 HEADERS_BYTES = 32 * 1024
@@ -99,6 +101,10 @@ class Guard:
             if answer.started:
                 raise
             await _refuse(scope, answer, refused)
+        except OSError as error:
+            if answer.started or error.errno not in EXHAUSTED:
+                raise
+            await _refuse(scope, answer, Refused(503, "The server has too much open just now; ask again."))
 
     def _check(self, request: _Request) -> int:
         """How many bytes of body the request may have. Raises Refused."""

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import traceback
 from datetime import UTC, datetime
 from typing import Any
 
 OWN = ("sessions_app", "sessions_site")
+EVERY = 1.0  # seconds
 MOST_PLACES = 40  # of a traceback, from where it was raised
 
 
@@ -35,6 +37,25 @@ class ContentFree(logging.Formatter):
         return json.dumps(event)
 
 
+class Seldom(logging.Filter):
+    """Lets what comes again and again from one place of a program through once a second.
+
+    Without a descriptor left asyncio tells of each connection that it could not take, and to write that down takes
+    longer than to serve those that are there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, int], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        place, now = (record.pathname, record.lineno), time.monotonic()
+        is_due = now - self._told.get(place, -EVERY) >= EVERY
+        if is_due:
+            self._told[place] = now
+        return is_due
+
+
 def settings(*, debug: bool) -> dict[str, Any]:
     """Of LOGGING; with `debug` Django itself tells all on the console."""
     handlers = {"stderr": {"class": "logging.StreamHandler", "formatter": "content_free"}}
@@ -42,10 +63,12 @@ def settings(*, debug: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"content_free": {"()": "sessions_site.logs.ContentFree"}},
+        "filters": {"seldom": {"()": "sessions_site.logs.Seldom"}},
         "handlers": handlers,
         "root": {"handlers": ["stderr"], "level": "WARNING"},
         "loggers": {
             "django": {"handlers": ["console"] if debug else [], "level": "INFO" if debug else "WARNING"},
+            "asyncio": {"filters": ["seldom"]},
             "django.request": {"level": "WARNING" if debug else "ERROR"},  # what is not there is no event
         },
     }

@@ -18,6 +18,8 @@ from sessions_site.guard import FRAME_BYTES
 LOOPBACK = {"127.0.0.1": socket.AF_INET, "localhost": socket.AF_INET, "::1": socket.AF_INET6}
 FIRST_PORT = 8000
 PORTS_TRIED = 100
+# Connections that wait to be taken; asyncio tries, and fails, as often in a row where no descriptor is left.
+BACKLOG = 128
 
 
 def listen(host: str, ports: Iterable[int]) -> socket.socket:
@@ -80,6 +82,7 @@ def _server(application: Any, when_ready: Callable[[], None]) -> "_Server":
         log_level="warning",
         access_log=False,
         server_header=False,
+        backlog=BACKLOG,
         proxy_headers=False,  # any local program could claim another address or scheme by them
         ws_max_size=FRAME_BYTES,
         ws_ping_interval=20.0,  # seconds; who does not answer as long again is gone

@@ -30,6 +30,7 @@ DATABASES = {
 }
 # A file, because a database in memory knows neither WAL nor a second connection.
 DATABASES["default"]["TEST"] = {"NAME": f"{_own}/test.sqlite3"}
+DATABASES["postgresql"]["TEST"] = {"DEPENDENCIES": []}  # else a run of its tests alone would wait for the other one
 
 # As where people sign in by OpenID; tests/web/test_openid.py says by whom.
 INSTALLED_APPS = [*OPENID_APPS, *INSTALLED_APPS]  # noqa: F405

@@ -36,6 +36,7 @@ WRITERS |= {
     "purging.py",
     "revisions.py",
     "journal_parents.py",
+    "project_rows.py",
 }
 # Credentials are no sessions, and nothing of theirs is shared with a verb of the store: each kind has its own writer.
 WRITERS |= {"access/browsers.py", "access/codes.py", "access/tokens.py"}

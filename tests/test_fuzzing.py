@@ -25,7 +25,7 @@ from tests.integrations.writing import ClaudeCode, Codex
 
 LONG = os.environ.get("FORKLORE_LONG") == "1"
 RUNS = int(os.environ.get("FORKLORE_RUNS") or (1_000_000 if LONG else 4_000))
-HANGS = 2  # seconds
+HANGS = 2  # seconds of the processor: on a machine under load anything waits for as long
 WORDS = [
     *("project:", "agent:codex", "role:user", "is:pinned", "has:forks", "under:3f2a", "tag:", "turns:>", "size:<1.5kb"),
     *(
@@ -99,7 +99,7 @@ def a_line(order, pool):
         for _ in range(order.randrange(1, 6)):
             at = order.randrange(len(raw))
             raw[at : at + order.randrange(3)] = order.choice(
-                [b"", b"\0", b"\xff", b"{", b'"', b"\\", b"\r", b"[" * 300, b"9" * 5000]
+                [b"", b"\0", b"\xff", b"{", b'"', b"\\", b"\r", b"[" * 300, b"[" * 3000, b"9" * 5000]
             )
     return bytes(raw).replace(b"\n", b" ")
 
@@ -115,9 +115,9 @@ def pool():
 
 
 def in_time(call, *arguments):
-    began = time.monotonic()
+    began = time.process_time()
     result = call(*arguments)
-    assert time.monotonic() - began < HANGS
+    assert time.process_time() - began < HANGS
     return result
 
 

@@ -2,7 +2,10 @@
 
 import re
 
-from tests.test_security_map import CHECKOUT, missing
+import pytest
+
+from tests import breaking
+from tests.test_security_map import CHECKOUT, NAMED, missing
 
 PAGE = (CHECKOUT / "docs" / "reliability.md").read_text()
 THREATS = [*range(6, 15), 22, 23, 26, 27, *range(29, 33), 35]
@@ -20,3 +23,21 @@ def test_each_test_that_is_named_is_there():
 
 def test_one_that_is_not_there_is_missed():
     assert missing("`tests/test_tree.py` (Nothing)") == ["tests/test_tree.py::Nothing"]
+
+
+@pytest.mark.parametrize("each", breaking.BREAKS, ids=lambda each: each.what.replace(" ", "-"))
+def test_each_guard_stands_where_it_is_taken_away_to_see_its_test_fail(each):
+    assert missing(f"`{each.test}`") == []
+    for file, old, new in each.edits:
+        assert (CHECKOUT / file).read_text().count(old) == 1
+        assert new != old
+
+
+def test_each_test_that_is_named_has_a_guard_that_is_taken_away():
+    broken = {each.test for each in breaking.BREAKS}
+    for path, parts, classes in NAMED.findall(
+        PAGE[PAGE.index("## Each by its number") : PAGE.index("## How it holds")]
+    ):
+        for name in filter(None, classes.split(", ")) if classes else [parts.strip(":")]:
+            whole = f"{path}::{name}" if name else path
+            assert any(each.startswith(whole) or each == path for each in broken), whole

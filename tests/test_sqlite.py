@@ -20,3 +20,8 @@ def test_tells_the_limit_that_it_keeps():
 
 def test_is_safe_or_says_so():
     assert (sqlite.warning() is None) == (connection.Database.sqlite_version_info >= sqlite.SAFE_VERSION)
+
+
+def test_says_so_of_one_that_is_not(monkeypatch):
+    monkeypatch.setattr(sqlite, "SAFE_VERSION", (99, 0, 0))
+    assert "can damage a database" in sqlite.warning()

@@ -63,6 +63,13 @@ class Stopping:
             ]
             for socket in sockets:
                 await socket.send(json.dumps({"lists": True}))
+            host, _, port = server.url.removeprefix("http://").partition(":")
+            followed, asking = await asyncio.open_connection(host, int(port))
+            asking.write(
+                f"GET /api/v1/changes HTTP/1.1\r\nHost: {host}:{port}\r\nAccept: text/event-stream\r\n"
+                f"Authorization: {headers['Authorization']}\r\n\r\n".encode()
+            )
+            assert b"200 OK" in await followed.readline()
             writer = threading.Thread(target=write)
             writer.start()
             while len(acknowledged) < 5:
@@ -76,6 +83,7 @@ class Stopping:
                         await asyncio.wait_for(socket.recv(), WITHIN)
                 except ConnectionClosed as closed:
                     codes.append(closed.rcvd.code if closed.rcvd else None)
+            await asyncio.wait_for(followed.read(), WITHIN)  # to its end
             code = await asyncio.to_thread(server.process.wait, WITHIN)
             took = time.monotonic() - began
             await asyncio.to_thread(writer.join)

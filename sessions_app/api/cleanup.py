@@ -15,7 +15,7 @@ from sessions_app.cleanup import CLEANING, Entry, Policy
 from sessions_app.errors import InvalidPolicy
 
 router = Router()
-SHOWN = 1000  # sessions of a preview that are named
+SHOWN, KEPT_SHOWN = 1000, 100  # sessions of a preview that are named
 
 
 @router.post("/cleanup/preview", response={200: schemas.Preview, **PROBLEMS}, summary="What clean-up would do")
@@ -27,7 +27,7 @@ def preview(request: HttpRequest, given: schemas.CleanupPolicy) -> HttpResponse:
         "freed_bytes": found.freed_bytes,
         "measured_bytes": found.measured_bytes,
         "kept": found.kept,
-        "kept_sessions": [{"id": str(id), "reason": reason} for id, reason in found.kept_sessions],
+        "kept_sessions": [{"id": str(id), "reason": reason} for id, reason in found.kept_sessions[:KEPT_SHOWN]],
         "last": found.last and _entry(found.last),
         "again": found.again,
     }

@@ -19,7 +19,7 @@ from sessions_app.api import schemas, wire
 from sessions_app.api.problems import PROBLEMS, WRITING
 from sessions_app.api.wire import answer
 from sessions_app.integrations import bundle
-from sessions_app.models import Session
+from sessions_app.models import Project, Session
 from sessions_app.web.rendering import documents
 
 router = Router()
@@ -55,7 +55,7 @@ def export(
     and loads nothing else."""
     ids = list(session)
     if project is not None:
-        found = Session.objects.visible().filter(project__name=project, trashed_at=None)
+        found = Session.objects.visible().filter(project__in=Project.objects.visible().named(project), trashed_at=None)
         ids += found.order_by("created_at", "pk").values_list("pk", flat=True)
     if lineage:
         ids = [id for each in ids for id in bundle.lineage_of(each)]

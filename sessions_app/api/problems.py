@@ -82,6 +82,8 @@ def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse
 def _of_database(request: HttpRequest, error: Exception) -> HttpResponse:
     if found := database_faults.fault(error):
         return _handler(status_of(found))(request, found)
+    if isinstance(error, database_faults.UNFIT):
+        return problem(request, 422, database_faults.NOTHING_LIKE_IT, error="ValueError")
     response = problem(request, 503, "The database cannot be reached just now; ask again.")
     response["Retry-After"] = "1"
     return response

@@ -131,7 +131,7 @@ def _shown(position: int, message: dict[str, Any]) -> dict[str, Any]:
         "role": ROLES.get(seen.kind, "notice"),
         "timestamp": seen.timestamp and seen.timestamp.isoformat(),
         "model": seen.model,
-        "parts": [{name: value for name, value in asdict(part).items() if name != "image"} for part in seen.parts],
+        "parts": [{name: value for name, value in part._asdict().items() if name != "image"} for part in seen.parts],
     }
 
 

@@ -49,7 +49,7 @@ MAY_BE_BRIEF = {200: schemas.Session, 204: None, **WRITING}
 @router.get("/projects", response={200: schemas.Projects, **PROBLEMS}, summary="Projects")
 def projects(request: HttpRequest) -> HttpResponse:
     known = figures.by_project()
-    found = Project.objects.visible().order_by("name").values_list("pk", "name")
+    found = Project.objects.visible().standing().order_by("name").values_list("pk", "name")
     told = [{"name": name, "sessions": known[key].sessions if key in known else 0} for key, name in found]
     return answer(request, {"projects": told})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 PartKind = Literal["text", "thinking", "tool_call", "tool_result", "image", "notice", "json", "unreadable"]
 
@@ -28,8 +28,7 @@ class Kind(IntEnum):
     UNREADABLE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):  # made in a third of a frozen dataclass's time, for every message that is written or searched
     """One block of a message, in reading order."""
 
     kind: PartKind

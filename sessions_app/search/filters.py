@@ -131,7 +131,14 @@ def _compared(sessions: SessionQuerySet, field: str, sign: str, number: int) -> 
 
 def _projects_named(name: str) -> list[int]:
     # Compared here, for the databases fold case differently.
-    return [id for id, full in Project.objects.values_list("pk", "name") if project_is(full, name)]
+    known = {id: (full, stands_for) for id, full, stands_for in Project.objects.values_list("pk", "name", "stands_for")}
+    found: set[int] = set()
+    for id, (full, stands_for) in known.items():
+        if project_is(full, name):
+            while stands_for is not None:  # an earlier name means what the project holds now
+                id, stands_for = stands_for, known[stands_for][1]
+            found.add(id)
+    return sorted(found)
 
 
 def _agents_named(name: str) -> list[str]:

@@ -306,15 +306,14 @@ class Search:
 
     def messages(self, strand: int, positions: Sequence[int]) -> list[Message]:
         """Those of the messages that are of the kinds wanted and may contain the query, in order."""
-        self.budget.check()
-        if isinstance(positions, range):
-            self._effort += len(positions)
-            found = rows.messages(strand, positions)
-        else:
+        if not isinstance(positions, range):
             fetched = [self._fetched.get((strand, position)) for position in positions]
             if None not in fetched:
                 return self._of_kinds(fetched)  # type: ignore[arg-type] # what was fetched may contain it
-            found = rows.messages(strand, positions)
+        else:
+            self._effort += len(positions)
+        self.budget.check()
+        found = rows.messages(strand, positions)
         return self._of_kinds([message for message in found if self.may_contain(message[2])])
 
     def _of_kinds(self, found: list[Message]) -> list[Message]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,40 +64,47 @@ def showing(candidates: Candidates, condition: Condition) -> Iterator[list[Shown
 
 
 def _showing(candidates: Candidates, condition: Condition) -> Iterator[list[Shown]]:
-    size, positions = STEP, candidates.positions
+    size, positions = _first_step(), candidates.positions
     further = condition
     while True:
-        rows = _places(candidates, further, size)
-        whole = len(rows) < size
         found: list[Shown] = []
         last: Shown | None = None
-        for key, moment, start, stop, strand, title in rows:
-            if not found or found[-1].key != key:
-                if len(found) == TOGETHER:  # seldom are more wanted
-                    last = found[-1]
-                    yield _of_candidates(found)
-                    found = []
-                found.append(Shown(key, moment, None, []))
-            if strand is None:
-                found[-1].title = title
-            elif (listed := positions[strand]) and stop is not None and listed[0] < stop:
-                found[-1].pieces.append(Piece(start, stop, strand))
+        read = 0
+        with closing(_places(candidates, further, size)) as places:
+            for key, moment, start, stop, strand, title in places:
+                read += 1
+                if not found or found[-1].key != key:
+                    if len(found) == TOGETHER:  # seldom are more wanted
+                        last = found[-1]
+                        yield _of_candidates(found)
+                        found = []
+                    found.append(Shown(key, moment, None, []))
+                if strand is None:
+                    found[-1].title = title
+                elif (listed := positions[strand]) and stop is not None and listed[0] < stop:
+                    found[-1].pieces.append(Piece(start, stop, strand))
+        whole = size is None or read < size
         if not whole:
             found.pop()  # which may have been cut
         yield _of_candidates(found)
-        if whole:
+        if size is None or whole:
             return
         if last := found[-1] if found else last:
             further = older(condition, last.moment, last.key)
         size *= 4
 
 
+def _first_step() -> int | None:
+    """SQLite gives rows as they are taken, and sorts them all in half the time that it takes to keep the first ones."""
+    return None if connection().vendor == "sqlite" else STEP
+
+
 def _of_candidates(found: list[Shown]) -> list[Shown]:
     return [each for each in found if each.pieces or each.title is not None]
 
 
-def _places(candidates: Candidates, condition: Condition, limit: int) -> list[tuple]:
-    """Pieces and titles that are candidates, in the order of hits."""
+def _places(candidates: Candidates, condition: Condition, limit: int | None) -> Any:
+    """A cursor of pieces and titles that are candidates, in the order of hits."""
     statement = (
         f"SELECT session.id, {_moment()}, piece.start, COALESCE(piece.stop, session.message_count),"  # noqa: S608
         " piece.strand_id, NULL FROM forklore_piece piece"
@@ -111,7 +119,8 @@ def _places(candidates: Candidates, condition: Condition, limit: int) -> list[tu
             f" WHERE title.id {_among()} AND session.trashed_at IS NULL AND {condition[0]}"
         )
         parameters += [_numbers(candidates.titles), *condition[1]]
-    return execute(f"{statement} ORDER BY 2 DESC, 1, 3 LIMIT %s", [*parameters, limit]).fetchall()
+    statement += " ORDER BY 2 DESC, 1, 3"
+    return execute(statement, parameters) if limit is None else execute(f"{statement} LIMIT %s", [*parameters, limit])
 
 
 def messages_at(places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Message]:
@@ -152,13 +161,13 @@ def facts_of(keys: set[Any]) -> dict[Any, tuple[UUID, str, str, datetime, int]]:
     if not keys:
         return {}
     found = execute(
-        "SELECT session.id, project.name, session.title, session.updated_at, session.turns"  # noqa: S608
+        f"SELECT session.id, project.name, session.title, {_moment()}, session.turns"  # noqa: S608
         " FROM forklore_session session JOIN forklore_project project ON project.id = session.project_id"
         f" WHERE session.id {_among()}",
         [json.dumps([*keys]) if connection().vendor == "sqlite" else [*keys]],
     ).fetchall()
     return {
-        key: (session_rows.uuid_of(key), project, title, session_rows.aware(moment), turns)
+        key: (session_rows.uuid_of(key), project, title, _told(moment), turns)
         for key, project, title, moment, turns in found
     }
 
@@ -231,8 +240,12 @@ def newer(condition: Condition, updated_at: Any, id: UUID) -> Condition:
 
 
 def _moment() -> str:
-    """When a session was updated, by which it is only sorted: as SQLite keeps it, or else each row's would be read."""
+    """When a session was updated: as SQLite keeps it, or else each row's would be read, most of which are only sorted."""
     return "session.updated_at || ''" if connection().vendor == "sqlite" else "session.updated_at"
+
+
+def _told(moment: Any) -> datetime:
+    return datetime.fromisoformat(f"{moment}+00:00") if isinstance(moment, str) else moment
 
 
 def _body() -> str:

@@ -29,7 +29,7 @@ COMMONEST = " etaonirslcd\npumfhgyb_.vw,k=x'\"()-:1023;/[]#*j>q5z4"
 # is so for rare words; and where more than RARE are found, as if it left one of three.
 WORTH = (40, 200)
 _LEFT = (10, 3)
-RARE = 12  # candidates
+RARE = 32  # candidates; a second question reads all lists again, which is more than looking into these
 FEWER = 60  # candidates that fewer trigrams may leave by estimate, where they are asked whether those are RARE
 TERMS_OF_FEW = 24  # trigrams that a query of one or two characters may begin: each is a question, and a list to read
 TERMS_OF_MANY = 400

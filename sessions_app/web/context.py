@@ -35,14 +35,14 @@ class Choice:
 
 
 class Allowed:
-    """The projects in which the actor may write, and those in which they may purge: `project_id in allowed.write`.
+    """The projects in which the actor may write, and those that they maintain: `project_id in allowed.write`.
 
     A page shows no control that would be refused. Asked once a request, and not at all for who may do everything.
     """
 
     def __init__(self) -> None:
         self.write = _Projects(Role.WRITER)
-        self.purge = _Projects(Role.MAINTAINER)
+        self.purge = self.maintain = _Projects(Role.MAINTAINER)
 
     @property
     def write_somewhere(self) -> bool:
@@ -98,18 +98,20 @@ def address(request: HttpRequest, **changes: str | None) -> str:
 
 
 def rail(request: HttpRequest, current: Project | None = None) -> dict:
-    """The projects beside a list, the current one always among them: at most RAIL_LENGTH, the totals of all above."""
+    """The projects beside a list, the current one always among them, archived ones not: at most RAIL_LENGTH, the totals
+    of all above."""
     chosen = request.GET.get("rail", "activity")
     if chosen not in RAIL_ORDERS:
         chosen = "activity"
     projects = sorted(projects_in_sight(), key=RAIL_ORDERS[chosen][1])
-    shown = projects[:RAIL_LENGTH]
+    listed = [project for project in projects if project.archived_at is None]
+    shown = listed[:RAIL_LENGTH]
     if current and current not in shown:
         shown.insert(0, next(project for project in projects if project == current))
     names = distinct_names(project.name for project in shown)
     return {
         "projects": [(project, names[project.name]) for project in shown],
-        "project_count": len(projects),
+        "project_count": len(listed),
         "totals": {
             "sessions": sum(project.session_count for project in projects),
             "size_bytes": sum(project.size_bytes for project in projects),
@@ -131,7 +133,7 @@ def projects_in_sight() -> list[Project]:
     Their forks are those of any parent.
     """
     known = figures.by_project()
-    projects = list(Project.objects.visible())
+    projects = list(Project.objects.visible().standing())
     for project in projects:
         found = known.get(project.pk, Figures())
         project.session_count, project.fork_count = found.sessions, found.forks

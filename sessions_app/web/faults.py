@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 
 from django.http import HttpRequest, HttpResponse
@@ -12,15 +13,22 @@ from sessions_app.errors import DamagedMessage, DatabaseFault, DiskFull
 from sessions_app.web import enter
 
 AGAIN = "The database cannot be reached just now; ask again."
+EXHAUSTED = "The server has too much open just now; ask again."
 
 _logger = logging.getLogger(__name__)
 
 
 def answer(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """None for what is no fault of the database."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        response = enter.sentence(request, 503, EXHAUSTED)
+        response["Retry-After"] = "1"
+        return response
     found = error if isinstance(error, DatabaseFault) else database_faults.fault(error)
     if found is None and not isinstance(error, database_faults.UNAVAILABLE):
         return None
+    if found is None and isinstance(error, database_faults.UNFIT):
+        return enter.sentence(request, 400, database_faults.NOTHING_LIKE_IT)
     status, words = _told(found)
     _logger.error("%s: %s", request.method, words)  # no address: searches stand in it
     if "text/html" in request.headers.get("Accept", "") and "HX-Request" not in request.headers:

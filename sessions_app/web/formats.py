@@ -102,11 +102,19 @@ DEEDS = {  # what was done to sessions; the tag, project or title stands for the
     "rename": "renamed “{}”",
     "fork": "forked",
     "rewrite": "rewritten, of which what was dropped is kept",
+    "merge": "merged into the project “{}”",
+}
+DEEDS_OF_PROJECTS = {
+    "project:name": "Project renamed “{}”",
+    "project:hide": "Project “{}” archived",
+    "project:show": "Project “{}” taken out of the archive",
 }
 
 
 def deed_text(action: str, count: int, value: str = "") -> str:
     """3 sessions tagged “flaky”."""
+    if action in DEEDS_OF_PROJECTS:
+        return DEEDS_OF_PROJECTS[action].replace("{}", value)
     return f"{counted_text(count, 'session')} {DEEDS[action].replace('{}', value)}"
 
 

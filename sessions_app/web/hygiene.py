@@ -90,7 +90,7 @@ def _bring_back(request: HttpRequest) -> HttpResponse:
 
 def _scope(request: HttpRequest) -> tuple[SessionQuerySet, dict]:
     if name := request.GET.get("project", ""):
-        project = Project.objects.visible().filter(name=name).first() if "\0" not in name else None
+        project = Project.objects.visible().named(name).first()
         if project is None:
             raise Http404(f"There is no project {name!r}.")
         return hygiene.in_project(project.pk), {"project": project}

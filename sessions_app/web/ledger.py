@@ -34,7 +34,7 @@ def of_session(request: HttpRequest, id: UUID) -> HttpResponse:
 def of_project(request: HttpRequest) -> HttpResponse:
     """?project= names it."""
     name = request.GET.get("project", "")
-    project = Project.objects.visible().filter(name=name).first() if "\0" not in name else None
+    project = Project.objects.visible().named(name).first()
     if project is None:
         raise Http404(f"There is no project {name!r}.")
     live = Session.objects.visible().live().of_projects([project.pk])

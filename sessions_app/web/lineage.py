@@ -92,7 +92,7 @@ def lineage(request: HttpRequest, id: UUID) -> HttpResponse:
 @require_safe
 def of_project(request: HttpRequest, name: str) -> HttpResponse:
     marks = live.marks(lists=True)
-    project = Project.objects.visible().filter(name=name).first() if "\0" not in name else None
+    project = Project.objects.visible().named(name).first()
     if project is None:  # an address of before there was this page, of a project that is named so
         return projects.project(request, f"{name}/lineage")
     scope = Scope(project, None, grammar.quoted("project", name))

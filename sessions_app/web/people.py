@@ -73,7 +73,7 @@ def defaults(request: HttpRequest) -> HttpResponse:
             error, status = str(wrong), 422
     wanted = request.GET.get("q", "")
     own = dict(DefaultRole.objects.exclude(project=None).values_list("project", "role"))
-    found = paged(request, Project.objects.visible().filter(name__icontains=wanted), "name")
+    found = paged(request, Project.objects.visible().standing().filter(name__icontains=wanted), "name")
     context = {
         "error": error,
         "q": wanted,
@@ -160,7 +160,7 @@ def _person_page(request: HttpRequest, user: User, status: int = 200, **more: ob
         "by": identities.provider(),
         "linked": identities.is_linked(user),
         "grants": [(grant.project, grant.role) for grant in grants],
-        **projects_to_choose(request, Project.objects.visible().exclude(grants__user=user)),
+        **projects_to_choose(request, Project.objects.visible().standing().exclude(grants__user=user)),
         "choices": CHOICES,
         **more,
     }

@@ -7,7 +7,8 @@ from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from sessions_app import actors, figures, gate
@@ -31,6 +32,7 @@ class ProjectsForm(forms.Form):
     q = forms.CharField(required=False, max_length=255)
     sort = forms.ChoiceField(choices=[(word, word) for word in ORDERS], required=False)
     all = forms.BooleanField(required=False)
+    archived = forms.BooleanField(required=False)
 
 
 @require_safe
@@ -42,6 +44,9 @@ def projects(request: HttpRequest) -> HttpResponse:
     sort = wish.get("sort") or "activity"
     query = wish.get("q", "")
     known = with_forks_in_sight(projects_in_sight())
+    archived = sum(project.archived_at is not None for project in known)
+    if not wish.get("archived"):
+        known = [project for project in known if project.archived_at is None]
     found = [project for project in known if fold(query) in fold(project.name)]
     found.sort(key=lambda project: (ORDERS[sort][1](project), project.name))
     context = marks | {
@@ -52,6 +57,9 @@ def projects(request: HttpRequest) -> HttpResponse:
         "sort": sort,
         "query": query,
         "all_url": address(request, all="1"),
+        "archived_count": archived,
+        "archived_shown": wish.get("archived"),
+        "archived_url": address(request, archived=None if wish.get("archived") else "1"),
         "place": "projects",
     }
     return render(request, "projects/table.html" if wants_fragment(request) else "projects/list.html", context)
@@ -69,9 +77,12 @@ def with_forks_in_sight(projects: list[Project]) -> list[Project]:
 @require_safe
 def project(request: HttpRequest, name: str) -> HttpResponse:
     marks = live.marks(lists=True)
-    found = Project.objects.visible().filter(name=name).first() if "\0" not in name else None
+    found = Project.objects.visible().named(name).first()
     if found is None:
         raise Http404(f"There is no project {name!r}.")
+    if found.name != name:  # an earlier one of it, or of one that was merged into it
+        query = request.GET.urlencode()
+        return redirect(f"{reverse('web:project', args=[found.name])}{f'?{query}' if query else ''}")
     totals = figures.summed([found.pk])
     listing = list_of(request, Session.objects.visible().live(), totals, found)
     if wants_fragment(request):

@@ -103,7 +103,7 @@ def _list_at(address: str) -> SessionQuerySet:
         case "web:home":
             return lists.all_of(QueryDict(parts.query), visible.live())
         case "web:project":
-            project = Project.objects.visible().filter(name=found.kwargs["name"].replace("\0", "")).first()
+            project = Project.objects.visible().named(found.kwargs["name"]).first()
             if project is None:
                 raise Http404("There is no such list.")
             return lists.all_of(QueryDict(parts.query), visible.live().of_projects([project.pk]))
@@ -152,7 +152,7 @@ def _offered(deed: str, ids: Iterable[UUID]) -> list[str]:
     """What can be chosen without typing it: tags that are there, of these sessions where they are taken off."""
     visible = Session.objects.visible()
     if deed == "move":
-        projects = Project.objects.visible().with_role(Role.WRITER)
+        projects = Project.objects.visible().standing().with_role(Role.WRITER)
         return list(projects.order_by("name").values_list("name", flat=True)[:OFFERED])
     if deed not in ("tag", "untag"):
         return []

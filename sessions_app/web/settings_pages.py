@@ -86,7 +86,7 @@ def _tokens_page(request: HttpRequest, status: int = 200, **more: object) -> Htt
         scopes["admin"] = "Administer too"
     context = {
         "tokens": _own_tokens(request),
-        **projects_to_choose(request, Project.objects.visible()),
+        **projects_to_choose(request, Project.objects.visible().standing()),
         "scopes": scopes,
         "days": store_of_tokens.DAYS,
         "most_days": store_of_tokens.LONGEST,

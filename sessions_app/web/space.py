@@ -103,7 +103,7 @@ def space(request: HttpRequest) -> HttpResponse:
 def _project(name: str) -> Project | None:
     if not name:
         return None
-    found = Project.objects.visible().filter(name=name).first() if "\0" not in name else None
+    found = Project.objects.visible().named(name).first()
     if found is None:
         raise Http404(f"There is no project {name!r}.")
     return found

@@ -115,7 +115,7 @@ def _ask_where_to(request: HttpRequest, id: UUID, error: str = "") -> HttpRespon
     found = Session.objects.visible().live().select_related("project").filter(pk=id).first()
     if found is None:
         raise Http404(f"There is no session {id}.")
-    writable = Project.objects.visible().with_role(Role.WRITER).order_by("name")[:PROJECTS]
+    writable = Project.objects.visible().standing().with_role(Role.WRITER).order_by("name")[:PROJECTS]
     context = {
         "session": found,
         "projects": writable.values_list("name", flat=True),

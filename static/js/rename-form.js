@@ -1,4 +1,4 @@
-// <rename-form>: the field that renames a session in place; Escape restores the title.
+// <rename-form>: the field that renames a session or a project in place; Escape restores the title.
 import { addKey } from "./keys.js";
 
 const DOUBLE_CLICK = 250; // milliseconds in which a second click on a title makes it a double click
@@ -21,7 +21,7 @@ function rename(place) {
 }
 
 function placeOf(element) {
-  return element?.closest("[data-session], .session-head");
+  return element?.closest("[data-session], [data-project], .session-head");
 }
 
 addKey(["r", "F2"], "Rename", "Sessions", () => rename(placeOf(document.activeElement) ?? document.querySelector(".session-head")));

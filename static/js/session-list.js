@@ -5,7 +5,7 @@ import { addKey } from "./keys.js";
 const HEADING = ".title, [data-jump]";
 
 function rows(list) {
-  return [...list.querySelectorAll("[data-session]:not([hidden]), .hit")].filter((row) => row.checkVisibility());
+  return [...list.querySelectorAll("[data-session]:not([hidden]), [data-project], .hit")].filter((row) => row.checkVisibility());
 }
 
 function focusRow(row) {
@@ -15,7 +15,7 @@ function focusRow(row) {
 }
 
 function move(step) {
-  const list = document.querySelector("session-list, .results");
+  const list = document.querySelector("session-list, .results, .projects");
   if (!list) return false;
   const all = rows(list);
   const here = all.findIndex((row) => row.contains(document.activeElement));
@@ -34,7 +34,7 @@ addKey("#", "Move to the trash", "Sessions", () => {
 });
 
 function inList() {
-  return Boolean(document.activeElement.closest("session-list, .results"));
+  return Boolean(document.activeElement.closest("session-list, .results, .projects"));
 }
 
 customElements.define("session-list", class extends HTMLElement {

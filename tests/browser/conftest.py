@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     OpenPage = Callable[..., Page]
 
+PATIENCE = 30_000  # milliseconds for which a busy machine is waited for; what holds is seen at once
 SIZES = {
     "desktop": {"viewport": {"width": 1280, "height": 800}},
     "phone": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2, "has_touch": True},
@@ -26,8 +27,9 @@ SIZES = {
 def browser() -> "Iterator[Browser]":
     if chromium.missing():
         pytest.skip(chromium.HOW_TO_GET)
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.path(), args=chromium.arguments())
         yield browser
@@ -72,7 +74,7 @@ class Contexts:
             context = self.browser.new_context(
                 **site.let_in, color_scheme=scheme, java_script_enabled=java_script, timezone_id="UTC", **SIZES[size]
             )
-        context.set_default_timeout(10_000)  # milliseconds
+        context.set_default_timeout(PATIENCE)
         self.taken.append((key, context))
         return context
 

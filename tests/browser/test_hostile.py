@@ -219,3 +219,21 @@ class HostileText:
         )
         watched.goto(f"/sessions/{session.id}/")
         assert watched.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    def test_would_stay_in_its_box_whatever_its_style(self, site, watched):
+        """What lays itself over the page: no style comes through, and if one did the box would hold it."""
+        session = site.store.create("plain", [said("plain words"), said("```\ncode\n```")])
+        watched.goto(f"/sessions/{session.id}/")
+        held = watched.evaluate(
+            """() => [...document.querySelectorAll(".prose")].map((box) => {
+                const over = document.createElement("b");
+                over.style.cssText = "position: fixed; top: -500px; left: -500px; width: 5000px; height: 5000px";
+                box.append(over);
+                const rect = box.getBoundingClientRect();
+                const at = document.elementsFromPoint(Math.max(rect.left - 5, 0), Math.max(rect.top - 5, 0));
+                over.remove();
+                return !at.includes(over);
+            })"""
+        )
+        assert len(held) >= 2
+        assert all(held)

@@ -15,13 +15,13 @@ from uuid import uuid4
 import pytest
 from django.core.management import call_command
 
-from sessions_app import actors, cleanup, session_rows, store_check
+from sessions_app import actors, cleanup, session_rows, space, store_check
 from sessions_app.actors import Actor
 from sessions_app.cleanup import Policy
 from sessions_app.databases import connection
 from sessions_app.errors import InvalidPolicy, InvalidQuery, JournalEntryNotFound, NotAllowed
 from sessions_app.integrations.importing import import_paths
-from sessions_app.models import JournalEntry, Session
+from sessions_app.models import JournalEntry, Project, Session
 from tests.builders import a_message, a_session, environment
 from tests.integrations.writing import ClaudeCode, write
 
@@ -187,6 +187,25 @@ class Policies:
         the_store.restore(live.id)
         assert the_store.get(live.id).message_count == 2
         assert list(store_check.problems()) == []
+
+    def test_tell_of_each_session_its_size_project_and_age_and_what_goes_with_it(self, the_store, clock):
+        root = a_session(the_store, "one", "two", project="shop")
+        fork = the_store.fork_at(root.id, 1)
+        clock.moment += timedelta(days=300)
+        alone = a_session(the_store, "alone", project="bank")
+        clock.moment += timedelta(days=100)
+        found = cleanup.preview(OLD)
+        told = dict(
+            zip(found.sessions, zip(found.sizes, found.freed, found.projects, found.ages, strict=True), strict=True)
+        )
+        shop, bank = (Project.objects.get(name=name).pk for name in ("shop", "bank"))
+        ages = list(space.AGES)
+        sizes = {each.pk: each.size_bytes for each in Session.objects.all()}
+        assert told == {
+            root.id: (sizes[root.id], sizes[root.id], shop, ages.index("older")),
+            fork.id: (sizes[fork.id], 0, shop, ages.index("older")),
+            alone.id: (sizes[alone.id], sizes[alone.id], bank, ages.index("year")),
+        }
 
     def test_look_again_where_they_act(self, the_store, clock, monkeypatch):
         pinned, forked, plain = (a_session(the_store, word) for word in ("pinned", "forked", "plain"))

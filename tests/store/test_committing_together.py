@@ -213,7 +213,7 @@ async def run(calls, commits):
 async def opened_and_locked(commits):
     """A store whose writes wait until the lock is let go; `commits` gains how many calls each commit held."""
     async with open_store() as opened:
-        writer = opened._writers.one_writer
+        writer = opened._writers.threads
         together = writer._do_together
 
         def counting(done):

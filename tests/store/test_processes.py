@@ -133,7 +133,7 @@ class AWriterThatIsStopped:
 
 
 def wait_shortly():
-    """Instead of twenty seconds on SQLite, and of as long as the server's own settings say on PostgreSQL."""
+    """Instead of twenty seconds (test_patience.py)."""
     statement = "PRAGMA busy_timeout = 300" if connection().vendor == "sqlite" else "SET lock_timeout = '300ms'"
     with connection().cursor() as cursor:
         cursor.execute(statement)

@@ -76,8 +76,17 @@ def of_nobodys(method: Literal["post", "put"], path: str) -> Ask:
 
 TABLE: dict[str, tuple[Ask, ...]] = {
     "": (*lists("/", "/?sort=title&subagents=1", "/?rail=name"), *reads("/?of={id}")),
-    "projects/": lists("/projects/", "/projects/?q={project}&all=1", "/projects/?sort=size"),
+    "projects/": lists("/projects/", "/projects/?q={project}&all=1", "/projects/?sort=size", "/projects/?archived=1"),
     "projects/<project:name>/": reads("/projects/{project}/"),
+    "project/name/": (
+        *reads("/project/name/?project={project}"),
+        writes("/project/name/?project={project}", Role.MAINTAINER, title="ours"),
+    ),
+    "project/merge/": (
+        *reads("/project/merge/?project={project}"),
+        writes("/project/merge/?project={project}", Role.MAINTAINER),
+    ),
+    "project/archive/": (writes("/project/archive/?project={project}", Role.MAINTAINER),),
     "search/": (
         *lists("/search/?q={word}&rail=1", "/search/?q={word}&part=facets", "/search/?q=shared", "/search/?q=is:fork"),
         *lists("/search/?q=is:root", "/search/?q=has:forks", "/search/?q=under:{prefix}", "/search/?q=-is:root"),

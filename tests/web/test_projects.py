@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from sessions_app import projects
 from sessions_app.models import Project
 from tests.builders import a_session
 from tests.web.reading import page, titles
@@ -85,7 +86,7 @@ class TheTable:
 
     @pytest.mark.parametrize(
         ("sort", "first"),
-        [("name", "gamma/home/x/gamma"), ("size", "beta"), ("forks", "beta"), ("activity", "beta")],
+        [("name", "gamma /home/x/gamma"), ("size", "beta"), ("forks", "beta"), ("activity", "beta")],
     )
     def test_is_sorted_by_its_columns(self, visitor, projects, sort, first):
         assert self.rows(visitor.get("/projects/", {"sort": sort}))[0][0] == first
@@ -106,6 +107,46 @@ class TheTable:
     def test_keeps_what_stands_in_the_query_string(self, visitor, projects):
         link = page(visitor.get("/projects/?q=a")).one("thead").all("a")[0]
         assert link["href"] == "/projects/?q=a&sort=name"
+
+
+class ARenamedProject:
+    def test_is_led_to_from_its_old_address_with_what_was_asked_for(self, visitor, the_store):
+        a_session(the_store, "x", project="a/b")
+        projects.rename("a/b", "c")
+        answer = visitor.get("/projects/a/b/?sort=size")
+        assert (answer.status_code, answer["Location"]) == (302, "/projects/c/?sort=size")
+
+    @pytest.mark.parametrize("path", ["/ledger/?project=old", "/hygiene/?project=old", "/projects/old/lineage/"])
+    def test_is_what_pages_show_for_the_name_that_it_had(self, visitor, the_store, path):
+        a_session(the_store, "x", project="old")
+        projects.rename("old", "new")
+        assert visitor.get(path).status_code == 200
+
+    def test_is_listed_once_by_the_api_and_given_by_either_name(self, visitor, the_store):
+        session = a_session(the_store, "x", project="old")
+        projects.rename("old", "new")
+        assert visitor.get("/api/v1/projects").json() == {"projects": [{"name": "new", "sessions": 1}]}
+        for name in ("old", "new"):
+            (found,) = visitor.get("/api/v1/sessions", {"project": name}).json()["sessions"]
+            assert (found["id"], found["project"]) == (str(session.id), "new")
+            assert visitor.get("/api/v1/export", {"project": name}).status_code == 200
+
+
+class APageThatIsOld:
+    def test_does_to_a_renamed_project_what_was_meant(self, visitor, the_store):
+        a_session(the_store, "x", project="old")
+        projects.rename("old", "new")
+        assert visitor.send("/project/archive/", {"project": "old"}).status_code == 200
+        assert Project.objects.get(name="new").archived_at
+
+    @pytest.mark.parametrize("what", ["name", "merge", "archive"])
+    def test_does_nothing_to_the_project_into_which_another_was_merged(self, visitor, the_store, what):
+        for name in ("a", "b"):
+            a_session(the_store, "x", project=name)
+        projects.merge("b", "a")
+        assert visitor.send(f"/project/{what}/", {"project": "b", "title": "c", "into": "a"}).status_code == 404
+        assert not Project.objects.filter(name="c").exists()
+        assert Project.objects.get(name="a").archived_at is None
 
 
 def test_an_address_and_its_name_belong_together():

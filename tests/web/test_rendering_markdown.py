@@ -156,7 +156,22 @@ def work(text):
 class Time:
     @pytest.mark.parametrize(
         "piece",
-        ["[", "![[", "*_", "`a", "> ", "a](", "[a](<b", "**a *b ", "<a b ", "http://", "http://)", "~~a", "&#0;"],
+        [
+            "[",
+            "![[",
+            "*_",
+            "`a",
+            "> ",
+            "a](",
+            "[a](<b",
+            "**a *b ",
+            "<a b ",
+            "http://",
+            "http://)",
+            "http://a ",
+            "~~a",
+            "&#0;",
+        ],
     )
     def test_grows_with_the_length_of_the_text_and_no_faster(self, piece):
         assert work((piece * 4000)[:4000]) < 6 * work((piece * 1000)[:1000])

@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
 
 def _project(name: str) -> int:
-    found = Project.objects.filter(name=name).values_list("pk", flat=True).first()
+    found = Project.objects.named(name).values_list("pk", flat=True).first()
     if found is None:
         raise CommandError(f"There is no project named {name}.")
     return found

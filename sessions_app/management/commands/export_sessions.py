@@ -12,7 +12,7 @@ from django.core.management import BaseCommand, CommandError
 from sessions_app.errors import StoreError
 from sessions_app.integrations import bundle
 from sessions_app.management.naming import one_session
-from sessions_app.models import Session
+from sessions_app.models import Project, Session
 from sessions_app.web.formats import counted_text
 from sessions_app.web.rendering import documents
 
@@ -33,7 +33,8 @@ class Command(BaseCommand):
         try:
             chosen = [one_session(each, Session.objects.visible().live()) for each in ids]
             if options["project"] is not None:
-                of = Session.objects.visible().filter(project__name=options["project"], trashed_at=None)
+                named = Project.objects.visible().named(options["project"])
+                of = Session.objects.visible().filter(project__in=named, trashed_at=None)
                 chosen += of.order_by("created_at", "pk").values_list("pk", flat=True)
             if options["lineage"]:
                 chosen = [id for each in chosen for id in bundle.lineage_of(each)]

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             )
 
     def _of_project(self, name: str) -> list[tuple[str, Amount]]:
-        found = Project.objects.visible().filter(name=name).first()
+        found = Project.objects.visible().named(name).first()
         if found is None:
             raise CommandError(f"There is no project “{name}”.")
         return [("project", ledger.of_project(found.pk))]

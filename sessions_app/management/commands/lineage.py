@@ -34,7 +34,7 @@ class Command(BaseCommand):
             self._print(whole, chosen)
 
     def _print_project(self, name: str) -> None:
-        found = Project.objects.visible().filter(name=name).first()
+        found = Project.objects.visible().named(name).first()
         if found is None:
             raise CommandError(f"There is no project “{name}”.")
         whole = lineages.of_project(found.pk)

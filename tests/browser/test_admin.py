@@ -9,14 +9,14 @@ from tests.builders import a_session
 
 
 @pytest.fixture
-def admin(site, page, monkeypatch):
+def admin(site, desktop, monkeypatch):
     monkeypatch.setitem(site.environment, "DJANGO_SUPERUSER_PASSWORD", "secret")
     site.command("createsuperuser", "--noinput", "--username=ann", "--email=ann@example.org")
-    page.goto("/admin/")
-    page.get_by_label("Username").fill("ann")
-    page.get_by_label("Password").fill("secret")
-    page.get_by_role("button", name="Log in").click()
-    return page
+    desktop.goto("/admin/")
+    desktop.get_by_label("Username").fill("ann")
+    desktop.get_by_label("Password").fill("secret")
+    desktop.get_by_role("button", name="Log in").click()
+    return desktop
 
 
 def test_shows_sessions_and_links_to_their_page(site, admin):

@@ -28,44 +28,44 @@ class ThePalette:
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="Trash")).to_be_visible()
 
-    def test_leads_to_a_project(self, page, session):
-        page.goto("/")
-        page.keyboard.press("Control+k")
-        page.keyboard.type("project shop")
-        page.keyboard.press("Enter")
-        expect(page).to_have_title("shop · Forklore")
+    def test_leads_to_a_project(self, desktop, session):
+        desktop.goto("/")
+        desktop.keyboard.press("Control+k")
+        desktop.keyboard.type("project shop")
+        desktop.keyboard.press("Enter")
+        expect(desktop).to_have_title("shop · Forklore")
 
-    def test_does_what_a_key_does_to_what_had_the_focus(self, page, session):
-        page.goto("/")
-        page.get_by_role("link", name="the session", exact=True).focus()
-        page.keyboard.press("Control+k")
-        page.keyboard.type("rename")
-        page.keyboard.press("Enter")
-        expect(page.get_by_label("Title of the session")).to_be_focused()
+    def test_does_what_a_key_does_to_what_had_the_focus(self, desktop, session):
+        desktop.goto("/")
+        desktop.get_by_role("link", name="the session", exact=True).focus()
+        desktop.keyboard.press("Control+k")
+        desktop.keyboard.type("rename")
+        desktop.keyboard.press("Enter")
+        expect(desktop.get_by_label("Title of the session")).to_be_focused()
 
-    def test_searches_for_what_is_nothing_else(self, page, session):
-        page.goto("/")
-        page.keyboard.press("Control+k")
-        page.keyboard.type("zebra & co")
-        expect(choices(page)).to_have_text(["Search for “zebra & co”"])
-        page.keyboard.press("ArrowDown")
-        page.keyboard.press("Enter")
-        expect(page.locator("input[name=q]").first).to_have_value("zebra & co")
+    def test_searches_for_what_is_nothing_else(self, desktop, session):
+        desktop.goto("/")
+        desktop.keyboard.press("Control+k")
+        desktop.keyboard.type("zebra & co")
+        expect(choices(desktop)).to_have_text(["Search for “zebra & co”"])
+        desktop.keyboard.press("ArrowDown")
+        desktop.keyboard.press("Enter")
+        expect(desktop.locator("input[name=q]").first).to_have_value("zebra & co")
 
-    def test_closes_by_escape_and_gives_the_focus_back(self, page, session):
-        page.goto("/")
-        page.get_by_role("link", name="the session", exact=True).focus()
-        page.keyboard.press("Control+k")
-        page.keyboard.press("Escape")
-        expect(page.get_by_role("combobox")).to_have_count(0)
-        expect(page.get_by_role("link", name="the session", exact=True)).to_be_focused()
+    def test_closes_by_escape_and_gives_the_focus_back(self, desktop, session):
+        desktop.goto("/")
+        desktop.get_by_role("link", name="the session", exact=True).focus()
+        desktop.keyboard.press("Control+k")
+        desktop.keyboard.press("Escape")
+        expect(desktop.get_by_role("combobox")).to_have_count(0)
+        expect(desktop.get_by_role("link", name="the session", exact=True)).to_be_focused()
 
-    def test_shows_what_was_typed_as_text(self, page, session):
-        page.goto("/")
-        page.keyboard.press("Control+k")
-        page.keyboard.type("<img src=x>")
-        expect(choices(page)).to_have_text(["Search for “<img src=x>”"])
-        expect(page.locator(".palette img")).to_have_count(0)
+    def test_shows_what_was_typed_as_text(self, desktop, session):
+        desktop.goto("/")
+        desktop.keyboard.press("Control+k")
+        desktop.keyboard.type("<img src=x>")
+        expect(choices(desktop)).to_have_text(["Search for “<img src=x>”"])
+        expect(desktop.locator(".palette img")).to_have_count(0)
 
     def test_can_be_used_by_everyone(self, page, session):
         page.goto("/")
@@ -92,17 +92,17 @@ class TwoKeys:
 
 
 class Labels:
-    def test_are_set_and_taken_off_without_leaving(self, page, session):
-        page.goto(f"/sessions/{session.id}/")
-        page.get_by_role("button", name="Pinned").click()
-        expect(page.get_by_role("button", name="Pinned")).to_have_attribute("aria-pressed", "true")
-        page.locator(".add-tag summary").click()
-        page.locator("#new-tag").fill("two words")
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("alert")).to_contain_text("blank")
-        page.locator("#new-tag").fill("keep")
-        page.keyboard.press("Enter")
-        expect(page.locator("#labels").get_by_role("link", name="keep")).to_be_visible()
-        assert accessibility.findings(page) == []
-        page.get_by_role("button", name="Take off the tag keep").click()
-        expect(page.locator("#labels").get_by_role("link", name="keep")).to_have_count(0)
+    def test_are_set_and_taken_off_without_leaving(self, desktop, session):
+        desktop.goto(f"/sessions/{session.id}/")
+        desktop.get_by_role("button", name="Pinned").click()
+        expect(desktop.get_by_role("button", name="Pinned")).to_have_attribute("aria-pressed", "true")
+        desktop.locator(".add-tag summary").click()
+        desktop.locator("#new-tag").fill("two words")
+        desktop.keyboard.press("Enter")
+        expect(desktop.get_by_role("alert")).to_contain_text("blank")
+        desktop.locator("#new-tag").fill("keep")
+        desktop.keyboard.press("Enter")
+        expect(desktop.locator("#labels").get_by_role("link", name="keep")).to_be_visible()
+        assert accessibility.findings(desktop) == []
+        desktop.get_by_role("button", name="Take off the tag keep").click()
+        expect(desktop.locator("#labels").get_by_role("link", name="keep")).to_have_count(0)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.core.management import call_command
 from playwright.sync_api import expect
 
 from tests.browser import accessibility
@@ -40,7 +41,7 @@ def demo(site):
     """The demo's sessions by their titles."""
     from sessions_app.models import Session
 
-    site.command("demo")
+    site.run(call_command, "demo")
     return site.run(lambda: {each.title: each.pk for each in Session.objects.all()})
 
 

@@ -108,15 +108,15 @@ def _before(session: UUID | str, strand: int) -> Counted:
 
 
 def _counted(session: UUID | str, strand: int) -> Iterator[list]:
-    """The rows as they should be, out of the bodies that speak of tokens."""
+    """The rows as they should be, out of the bodies that may speak of tokens."""
     last, position = _before(session, strand), -1
     while found := execute(
-        "SELECT position, body FROM forklore_message WHERE strand_id = %s AND position > %s AND body LIKE %s"
-        " ORDER BY position LIMIT %s",
-        [strand, position, "%tokens%", BATCH],
+        "SELECT position, body FROM forklore_message WHERE strand_id = %s AND position > %s"
+        " AND (body LIKE %s OR body LIKE %s) ORDER BY position LIMIT %s",
+        [strand, position, "%tokens%", bodies.PACKED, BATCH],
     ).fetchall():
         for at, body in found:
-            seen = project(bodies.decode(body))
+            seen = project(bodies.decode(bodies.plain(body)))
             if seen.output_tokens is not None:
                 last = last.with_one(seen)
                 yield [strand, at, last.total, last.of_response, last.response]

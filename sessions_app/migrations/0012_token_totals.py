@@ -19,11 +19,11 @@ def count(apps, schema_editor):
             position = -1
             while rows := databases.execute(
                 "SELECT position, body FROM forklore_message WHERE strand_id = %s AND position > %s"
-                " AND body LIKE %s ORDER BY position LIMIT %s",
-                [strand, position, "%tokens%", BATCH],
+                " AND (body LIKE %s OR body LIKE %s) ORDER BY position LIMIT %s",
+                [strand, position, "%tokens%", bodies.PACKED, BATCH],
             ).fetchall():
                 for at, body in rows:  # one at a time, for between two there may be some without tokens
-                    token_rows.add(session, strand, at, [project(bodies.decode(body))])
+                    token_rows.add(session, strand, at, [project(bodies.decode(bodies.plain(body)))])
                 position = rows[-1][0]
 
 

@@ -25,6 +25,11 @@ def count_text(number: int) -> str:
     return f"{number:,}"
 
 
+def counted_text(number: int, noun: str) -> str:
+    """1 session, 1,318 sessions."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def size_text(size: int) -> str:
     """Bytes in decimal units with two or three digits that count: 96 B, 820 KB, 4.1 MB, 2.91 GB."""
     if size < 1000:
@@ -102,7 +107,7 @@ DEEDS = {  # what was done to sessions; the tag, project or title stands for the
 
 def deed_text(action: str, count: int, value: str = "") -> str:
     """3 sessions tagged “flaky”."""
-    return f"{count:,} session{'' if count == 1 else 's'} {DEEDS[action].replace('{}', value)}"
+    return f"{counted_text(count, 'session')} {DEEDS[action].replace('{}', value)}"
 
 
 def packed_text(before: int, saved: int) -> str:

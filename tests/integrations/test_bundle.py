@@ -238,8 +238,10 @@ class TheCommands:
 
     def test_say_what_there_is_not(self, the_store, tmp_path):
         with pytest.raises(CommandError, match="Name sessions"):
+            call_command("export_sessions", "-")
+        with pytest.raises(CommandError, match="The project “none” has no sessions"):
             call_command("export_sessions", "-", "--project", "none")
-        with pytest.raises(CommandError, match="no session ffffffff"):
+        with pytest.raises(CommandError, match="No session has an id that begins with “ffffffff”"):
             call_command("export_sessions", "-", "ffffffff")
         with pytest.raises(CommandError, match="cannot be read"):
             call_command("import_bundle", str(tmp_path / "none"))

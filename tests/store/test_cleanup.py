@@ -210,7 +210,7 @@ class Policies:
         call_command("cleanup", journal=True)
         assert the_store.get(session.id) is not None
         out = capsys.readouterr().out
-        assert "small: 1 sessions to trash" in out
+        assert "small: 1 session to trash" in out
         assert "small: 1 session moved to the trash (undone)" in out
 
 

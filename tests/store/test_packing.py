@@ -9,7 +9,7 @@ from django.core.management import call_command
 from sessions_app import bodies, cleanup, cleanup_rows, packing, space, store_check
 from sessions_app.cleanup import Policy
 from sessions_app.databases import connection, execute
-from sessions_app.models import JournalEntry, Message, Session
+from sessions_app.models import JournalEntry, Message, Session, TokenTotal
 from tests.builders import a_message, a_session
 from tests.store.test_cleanup import stored_bytes
 
@@ -91,6 +91,21 @@ class APackedSession:
         call_command("rebuild_search")
         assert (the_store.search(query, 99, distinct="message"), the_store.find(session.id, query)) == before
         assert list(store_check.problems()) == []
+
+    def test_has_the_tokens_that_it_had(self, the_store):
+        usage = {"usage": {"output_tokens": 7}}
+        session = the_store.create("demo", [a_message(LONG), {"role": "assistant", "content": LONG} | usage])
+        the_store.append(session.id, [a_message(LONG), {"role": "assistant", "content": f"short {LONG}"} | usage])
+        counted = list(TokenTotal.objects.order_by("position").values_list("position", "total"))
+        packing.pack(session.id)
+        assert packed_count() == 4
+        assert list(store_check.problems()) == []
+        call_command("check_store", repair=True)
+        assert (
+            list(TokenTotal.objects.order_by("position").values_list("position", "total"))
+            == counted
+            == [(1, 7), (3, 14)]
+        )
 
     def test_is_forked_written_to_and_cut_as_before(self, the_store, session):
         packing.pack(session.id)

@@ -1,9 +1,10 @@
 """Clean-up by itself: off at first, one process at a time, taken over after a kill."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from sessions_app import actors, cleanup, schedule
 from sessions_app.actors import Actor
@@ -113,7 +114,7 @@ class Command:
         assert Session.objects.count() == 0
         out = capsys.readouterr().out
         assert "every 24 hours" in out
-        assert "trash: 1 sessions to purge" in out
+        assert "trash: 1 session to purge" in out
         assert "1 session removed for good" in out
         assert "nothing to clean up" in out
         assert "does not run by itself" in out
@@ -127,6 +128,22 @@ class Command:
         call_command("cleanup", do="tag", matching="is:fork", value="kept")
         call_command("cleanup", do="move", session=[str(leaf.id)], value="elsewhere")
         assert (the_store.tags(leaf.id), the_store.get(leaf.id).project) == (["kept"], "elsewhere")
-        with pytest.raises(SystemExit):
-            call_command("cleanup", do="trash", session=["no id"])
-        assert "is not the id of a session" in capsys.readouterr().err
+
+    def test_takes_a_session_by_the_beginning_of_its_id_also_out_of_the_trash(self, the_store):
+        chosen = a_session(the_store, "one")
+        call_command("cleanup", do="trash", session=[str(chosen.id)[:13]])
+        call_command("cleanup", do="restore", session=[chosen.id.hex[:13]])
+        assert Session.objects.live().get().pk == chosen.id
+
+    @pytest.mark.parametrize("beginning", ["no id", "", "0" * 32])
+    def test_says_which_session_it_does_not_know(self, the_store, beginning):
+        a_session(the_store, "one")
+        with pytest.raises(CommandError, match=f"No session has an id that begins with “{beginning}”"):
+            call_command("cleanup", do="trash", session=[beginning])
+
+    def test_takes_no_beginning_that_several_have(self, the_store):
+        for _ in range(17):
+            a_session(the_store, "one")
+        shared = Counter(f"{id}"[0] for id in Session.objects.values_list("pk", flat=True)).most_common(1)[0][0]
+        with pytest.raises(CommandError, match="Several sessions"):
+            call_command("cleanup", do="trash", session=[shared])

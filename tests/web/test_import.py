@@ -113,7 +113,7 @@ class Importing:
     def test_does_not_add_the_demo_to_what_is_there(self, visitor, the_store, home):
         a_session(the_store, "mine")
         answer = visitor.post("/import/demo/", follow=True)
-        assert "There are 1 sessions already" in page(answer).one(id="toasts").text
+        assert "There is 1 session already" in page(answer).one(id="toasts").text
 
 
 class ARunningImport:

@@ -39,7 +39,7 @@ class TheDemo:
 
     def test_refuses_to_mix_with_sessions_that_are_there(self, the_store):
         a_session(the_store, "mine")
-        with pytest.raises(CommandError, match="There are 1 sessions already"):
+        with pytest.raises(CommandError, match="There is 1 session already"):
             call_command("demo")
         assert Session.objects.count() == 1
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from typing import Any, get_args
-from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from sessions_app import cleanup, schedule, store
 from sessions_app.cleanup import Entry, Policy
 from sessions_app.errors import InvalidPolicy, StoreError
-from sessions_app.web.formats import deed_text, packed_text, saving_text, size_text
+from sessions_app.management.naming import one_session
+from sessions_app.models import Session
+from sessions_app.web.formats import counted_text, deed_text, packed_text, saving_text, size_text
 
 
 class Command(BaseCommand):
@@ -33,7 +34,13 @@ class Command(BaseCommand):
         parser.add_argument("--journal", action="store_true", help="list what was done")
         parser.add_argument("--undo", nargs="?", type=int, const=0, metavar="NUMBER", help="take back the last, or one")
         parser.add_argument("--do", choices=get_args(cleanup.Action), help="do this to sessions")
-        parser.add_argument("--session", action="append", default=[], metavar="ID", help="to this one; may be repeated")
+        parser.add_argument(
+            "--session",
+            action="append",
+            default=[],
+            metavar="ID",
+            help="to this one, by the beginning of its id; may be repeated",
+        )
         parser.add_argument("--matching", metavar="QUERY", help="to all live ones that fit these words")
         parser.add_argument("--with-forks", action="store_true", help="and to all that descends from them")
         parser.add_argument("--value", default="", help="the tag, or the project to move to")
@@ -84,12 +91,13 @@ class Command(BaseCommand):
         self.stdout.write(on if enabled else "Clean-up does not run by itself.")
 
     def _do(self, options: dict[str, Any]) -> None:
-        ids = [_id(each) for each in options["session"]]
+        kept = Session.objects.visible().exclude(relation="revision")
+        ids = [one_session(each, kept) for each in options["session"]]
         if options["matching"]:
             ids += cleanup.matching(options["matching"])
         ids = cleanup.with_forks(ids) if options["with_forks"] else ids
         if options["dry_run"]:
-            self.stdout.write(f"{len(ids):,} sessions to {options['do']}")
+            self.stdout.write(f"{counted_text(len(ids), 'session')} to {options['do']}")
         else:
             self.stdout.write(_told(cleanup.act(options["do"], ids, options["value"])))
 
@@ -106,7 +114,7 @@ class Command(BaseCommand):
             self.stdout.write("No policy is switched on.")
         if not name and (days := schedule.schedule().trash_days):
             old = len(cleanup.in_trash_for(timedelta(days=days)))
-            self.stdout.write(f"trash: {old:,} sessions to purge that were there for {days} days")
+            self.stdout.write(f"trash: {counted_text(old, 'session')} to purge that were there for {days} days")
         for policy in chosen:
             self.stdout.write(_planned(policy) if dry_run else _told(cleanup.run(policy)))
 
@@ -118,16 +126,9 @@ class Command(BaseCommand):
             self.stdout.write("There was nothing to clean up.")
 
 
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise InvalidPolicy(f"“{text}” is not the id of a session.") from None
-
-
 def _planned(policy: Policy) -> str:
     found = cleanup.preview(policy)
-    line = f"{policy.name}: {len(found.sessions):,} sessions to {policy.action}"
+    line = f"{policy.name}: {counted_text(len(found.sessions), 'session')} to {policy.action}"
     if policy.action in ("trash", "purge"):
         line += f"; {size_text(found.freed_bytes)} come free once they are purged"
     elif policy.action == "pack" and found.sessions:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from sessions_app.demo import ledger, others
 from sessions_app.demo.plan import load
 from sessions_app.models import Session
+from sessions_app.web.formats import counted_text
 
 
 class Command(BaseCommand):
@@ -20,7 +21,7 @@ class Command(BaseCommand):
         present = Session.objects.count()
         if present and not add:
             raise CommandError(
-                f"There are {present:,} sessions already, so no demo data was added. "
+                f"There {'is' if present == 1 else 'are'} {counted_text(present, 'session')} already, so no demo data was added. "
                 "`demo --add` adds it beside them; they can be moved to the trash by project."
             )
         planned = [*ledger.sessions(), *others.sessions()]

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from django.core.management import BaseCommand, CommandError
 
-from sessions_app import store
 from sessions_app.errors import StoreError
 from sessions_app.integrations import bundle
+from sessions_app.management.naming import one_session
 from sessions_app.models import Session
+from sessions_app.web.formats import counted_text
 from sessions_app.web.rendering import documents
 
 
@@ -30,14 +31,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: str, ids: list[str], **options: Any) -> None:
         try:
-            chosen = [_one(each) for each in ids]
+            chosen = [one_session(each, Session.objects.visible().live()) for each in ids]
             if options["project"] is not None:
                 of = Session.objects.visible().filter(project__name=options["project"], trashed_at=None)
                 chosen += of.order_by("created_at", "pk").values_list("pk", flat=True)
             if options["lineage"]:
                 chosen = [id for each in chosen for id in bundle.lineage_of(each)]
             if not chosen:
-                raise CommandError("Name sessions to export, or a --project that has some.")
+                raise CommandError(
+                    "Name sessions to export, or a --project."
+                    if options["project"] is None
+                    else f"The project “{options['project']}” has no sessions."
+                )
             outcome = (
                 _write(chosen, options["format"], sys.stdout, options["keep_secrets"])
                 if file == "-"
@@ -46,7 +51,8 @@ class Command(BaseCommand):
         except StoreError as error:
             raise CommandError(str(error)) from error
         bundle.note_exported(chosen)
-        self.stderr.write(f"{outcome.sessions:,} sessions with {outcome.messages:,} messages.")
+        sessions, messages = counted_text(outcome.sessions, "session"), counted_text(outcome.messages, "message")
+        self.stderr.write(f"{sessions} with {messages}.")
         if outcome.redacted:
             self.stderr.write(f"Secrets were left out of {outcome.redacted:,} of them; --keep-secrets keeps them.")
 
@@ -76,12 +82,3 @@ def _export_to(path: Path, ids: list[UUID], format: str, keep_secrets: bool) -> 
     finally:
         aside.unlink(missing_ok=True)
     return outcome
-
-
-def _one(id: str) -> UUID:
-    found = store.find_by_id_prefix(id, 2, with_messages=False)
-    if len(found) != 1:
-        raise CommandError(
-            f"There is no session {id}." if not found else f"{id} may be several sessions; give more of it."
-        )
-    return found[0].id

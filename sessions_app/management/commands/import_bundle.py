@@ -8,6 +8,7 @@ from django.core.management import BaseCommand, CommandError
 from sessions_app import store
 from sessions_app.errors import StoreError
 from sessions_app.integrations import bundle
+from sessions_app.web.formats import counted_text
 
 
 class Command(BaseCommand):
@@ -27,4 +28,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         store.tidy(outcome.messages)
         there = outcome.sessions - outcome.new
-        self.stdout.write(f"{outcome.new:,} sessions brought in; {there:,} were there already.")
+        self.stdout.write(f"{counted_text(outcome.new, 'session')} brought in; {there:,} were there already.")

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sessions_app import lineages
+from sessions_app.management.naming import one_session
 from sessions_app.models import Project, Session
 from sessions_app.web.formats import count_text
 from sessions_app.web.lineage_text import text_of
@@ -28,13 +29,9 @@ class Command(BaseCommand):
             self._print_session(id)
 
     def _print_session(self, id: str) -> None:
-        found = list(Session.objects.visible().with_id_prefix(id)[:2])
-        if not id or not found:
-            raise CommandError(f"No session has an id that begins with “{id}”.")
-        if len(found) > 1:
-            raise CommandError(f"Several sessions have an id that begins with “{id}”; give more of it.")
-        if whole := lineages.of(found[0].pk):
-            self._print(whole, found[0].pk)
+        chosen = one_session(id, Session.objects.visible())
+        if whole := lineages.of(chosen):
+            self._print(whole, chosen)
 
     def _print_project(self, name: str) -> None:
         found = Project.objects.visible().filter(name=name).first()

@@ -8,6 +8,9 @@ from django.core.management import BaseCommand, CommandError
 
 from sessions_app import redaction, redaction_rows, store
 from sessions_app.errors import StoreError
+from sessions_app.management.naming import one_session
+from sessions_app.models import Session
+from sessions_app.web.formats import counted_text
 from sessions_app.web.rendering.text import visible
 
 
@@ -29,10 +32,7 @@ class Command(BaseCommand):
                 raise CommandError("Somebody reads all the time; try again, or stop Forklore first.")
             self.stdout.write("The database's files hold nothing of what was deleted or taken out.")
             return
-        found = store.find_by_id_prefix(id or "", 2, with_messages=False) if id else []
-        if len(found) != 1:
-            raise CommandError("Name one session.")
-        session, position = found[0].id, options["message"]
+        session, position = one_session(id or "", Session.objects.visible().live()), options["message"]
         texts = [getpass("Text to take out: ")] if options["text"] else []
         try:
             if options["yes"]:
@@ -50,6 +50,8 @@ class Command(BaseCommand):
         self.stdout.write("Nothing was changed; --yes takes it out for good.")
 
     def _tell(self, done: redaction.Redaction) -> None:
-        self.stdout.write(f"Taken out of {done.messages:,} messages in {done.sessions:,} sessions.")
+        self.stdout.write(
+            f"Taken out of {counted_text(done.messages, 'message')} in {counted_text(done.sessions, 'session')}."
+        )
         if not done.scrubbed:
             self.stdout.write("The database's files may still hold it; run this with --scrub at a quiet time.")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, iscoroutinefunction, sync_to_async
@@ -98,8 +99,25 @@ class KeptThreads:
 
     async def __call__(self, scope, receive, send) -> None:
         thread = await self._free.get()
+        free = _Once(partial(self._free.put_nowait, thread))
+
+        async def sending(event: Any) -> None:
+            if event.get("more_body"):  # all is made that is to be: who takes it slowly keeps no thread from others
+                free()
+            await send(event)
+
         try:
             async with ThreadSensitiveContext(executor=thread):
-                await self._application(scope, receive, send)
+                await self._application(scope, receive, sending)
         finally:
-            self._free.put_nowait(thread)
+            free()
+
+
+class _Once:
+    def __init__(self, call: Callable[[], object]):
+        self._call: Callable[[], object] | None = call
+
+    def __call__(self) -> None:
+        call, self._call = self._call, None
+        if call:
+            call()

@@ -430,10 +430,10 @@ BREAKS = [
     ),
     one(
         "tests/store/test_cleanup.py::TheFilesOfAgents",
-        "a purge removes a file of an agent",
+        "a purge does not remember the file, which is imported again",
         "sessions_app/purging.py",
-        "    ids = [uuid_of(id) for id in keys]\n",
-        "    ids = [uuid_of(id) for id in keys]\n    import os, pathlib\n    [each.touch() for each in pathlib.Path(os.environ['HOME']).rglob('*.jsonl')]\n",
+        "    transcript_rows.leave_tombstones(ids)\n",
+        "",
     ),
     one(
         "tests/store/test_cleanup_machine.py",
@@ -524,10 +524,10 @@ BREAKS = [
     ),
     one(
         "tests/test_lineages.py",
-        "a tree is read by recursion",
-        "sessions_app/tree.py",
-        "    for id in found:  # grows while it is walked\n        found.extend(children[id])\n    return found\n",
-        "    return found + [each for id in found for each in all_below(children[id], children)]\n",
+        "a tree ends after a hundred sessions",
+        "sessions_app/lineages.py",
+        'ORDER BY session.created_at, session.id"""\n_OF_PROJECT',
+        'ORDER BY session.created_at, session.id LIMIT 100"""\n_OF_PROJECT',
     ),
     one(
         "tests/test_fuzzing.py::Queries",
@@ -547,9 +547,9 @@ BREAKS = [
     one(
         "tests/store/test_storage.py::ATurn",
         "a turn asks as many questions as there are messages",
-        "sessions_app/piece_table.py",
-        "    if tail.count and digests[tail.count - 1 : tail.count] == [tail.digest]:\n        return tail.count\n",
-        "    for position in range(tail.count):\n        _totals(pieces(tail.session, tail.count), position)\n",
+        "sessions_app/store.py",
+        "        row = session_rows.locked(id, expected_version)\n        turns = min(",
+        "        row = session_rows.locked(id, expected_version)\n        [row.pieces() for _ in range(row.tail.count)]\n        turns = min(",
     ),
     one(
         "tests/test_exhaustion.py::Connections",
@@ -558,6 +558,13 @@ BREAKS = [
         "for number in range(workers):",
         "for number in range(4 * workers):",
         "than_a_server",
+    ),
+    one(
+        "tests/test_exhaustion.py::Threads",
+        "who takes an export slowly keeps a thread",
+        "sessions_site/workers.py",
+        'if event.get("more_body"):',
+        "if False:",
     ),
     one(
         "tests/test_exhaustion.py::Descriptors",

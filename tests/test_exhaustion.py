@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shutil
+import socket
 import sqlite3
 import tempfile
 from contextlib import AsyncExitStack, ExitStack, closing
@@ -80,7 +81,7 @@ async def ask_for_much(client, id):
 
 def client_of(server, tmp_path):
     limits = httpx.Limits(max_connections=ASKED)
-    return httpx.AsyncClient(base_url=server.url, headers=bearer(tmp_path), limits=limits, timeout=10)
+    return httpx.AsyncClient(base_url=server.url, headers=bearer(tmp_path), limits=limits, timeout=60)
 
 
 class Connections:
@@ -141,6 +142,37 @@ class Connections:
         assert {answer.status_code for answer in after} <= {200, 201, 204}
         written = sum(answer.request.method == "POST" and answer.is_success for answer in [*during, *after])
         assert held == 1 + written
+
+
+class Threads:
+    def test_are_kept_by_nobody_who_takes_an_export_slowly(self, tmp_path):
+        async def scenario(server):
+            host, _, port = server.url.removeprefix("http://").partition(":")
+            async with client_of(server, tmp_path) as client:
+                large = {"project": "p", "messages": [{"role": "user", "content": "x" * 1_000_000}] * 8}
+                id = (await client.post("/api/v1/sessions", json=large)).json()["id"]
+                for _ in range(WORKERS + 1):
+                    reading, writing = await narrow(host, int(port))
+                    writing.write(
+                        f"GET /api/v1/export?session={id}&secrets=kept HTTP/1.1\r\nHost: {host}:{port}\r\n"
+                        f"Authorization: {bearer(tmp_path)['Authorization']}\r\n\r\n".encode()
+                    )
+                    assert b"200 OK" in await reading.readline()  # and no more of it
+                    slow.append((reading, writing))
+                answer = await client.get("/")
+                for _, writing in slow:
+                    writing.close()
+                return answer.status_code
+
+        async def narrow(host, port):
+            """A connection into which little fits beside what the server's own system keeps for it."""
+            own = socket.create_connection((host, port))
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            return await asyncio.open_connection(sock=own, limit=1024)
+
+        slow = []
+        with serving(tmp_path, f"sqlite:///{tmp_path}/store.sqlite3") as server:
+            assert asyncio.run(scenario(server)) == 200
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="there is no /proc to look at")

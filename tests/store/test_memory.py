@@ -160,7 +160,7 @@ def write_bundle(path, sessions, messages):
 def test_a_large_session_takes_little_memory(big, deed):
     grew = big(deed)
     print(f"{deed}: {grew} MB for {SIZE} MB")
-    assert grew <= BOUND
+    assert grew <= min(BOUND, SIZE)  # 100 MB read all at once would stay below the bound
 
 
 def test_to_get_all_of_it_does_take_much(big):

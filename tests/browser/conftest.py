@@ -55,60 +55,29 @@ def site(running_site: "Site") -> "Site":
     return running_site
 
 
-class Contexts:
-    """Those that tests let go, to be used again: what was loaded once from a site is not loaded for each test anew."""
-
-    def __init__(self, browser: "Browser"):
-        self.browser = browser
-        self.free: dict[tuple, list[BrowserContext]] = {}
-        self.taken: list[tuple[tuple, BrowserContext]] = []
-
-    def take(self, site: "Site", size: str, scheme: str, java_script: bool) -> "BrowserContext":
-        """One that knows nothing but that it was let in."""
-        key = (site.url, size, scheme, java_script)
-        kept = self.free.get(key)
-        if kept:
-            context = kept.pop()
-            context.add_cookies(site.let_in["storage_state"]["cookies"])
-        else:
-            context = self.browser.new_context(
-                **site.let_in, color_scheme=scheme, java_script_enabled=java_script, timezone_id="UTC", **SIZES[size]
-            )
-        context.set_default_timeout(PATIENCE)
-        self.taken.append((key, context))
-        return context
-
-    def give_back(self) -> None:
-        """All that were taken, without what the sites and the test left in them."""
-        for key, context in self.taken:
-            page = context.pages[0] if context.pages else context.new_page()
-            session = context.new_cdp_session(page)
-            session.send("Storage.clearDataForOrigin", {"origin": key[0], "storageTypes": "local_storage"})
-            for page in context.pages:
-                page.close()
-            context.clear_cookies()
-            context.clear_permissions()
-            self.free.setdefault(key, []).append(context)
-        self.taken.clear()
-
-
-@pytest.fixture(scope="session")
-def contexts(browser: "Browser") -> Contexts:
-    return Contexts(browser)
-
-
 @pytest.fixture
-def open_page(site: "Site", contexts: Contexts) -> "Iterator[OpenPage]":
-    """Opens pages in browsers that were let in and know nothing else: open_page("phone", "dark"), open_page(java_script=False); goto("/projects/")."""
+def open_page(site: "Site", browser: "Browser") -> "Iterator[OpenPage]":
+    """Opens pages in fresh browsers that were let in: open_page("phone", "dark"), open_page(java_script=False); goto("/projects/")."""
+    contexts: list[BrowserContext] = []
     faults: list[str] = []
 
     def open_page(size: str = "desktop", scheme: str = "light", java_script: bool = True) -> "Page":
-        page = contexts.take(site, size, scheme, java_script).new_page()
+        context = browser.new_context(
+            **site.let_in,
+            color_scheme=scheme,
+            java_script_enabled=java_script,
+            timezone_id="UTC",
+            **SIZES[size],
+        )
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
         collect_faults(page, site.url, faults)
         return page
 
     yield open_page
-    contexts.give_back()
+    for context in contexts:
+        context.close()
     assert not faults, "\n".join(faults)
 
 

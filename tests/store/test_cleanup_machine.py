@@ -6,8 +6,9 @@ HYPOTHESIS_PROFILE=long runs many more and longer programs.
 
 import json
 import os
+import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -15,10 +16,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from sessions_app import cleanup, purging, session_rows, store, store_check
+from sessions_app import cleanup, projects, purging, session_rows, store, store_check
 from sessions_app.cleanup import Policy
-from sessions_app.errors import AlreadyChanged, JournalEntryNotFound
-from sessions_app.models import JournalEntry, Leftover, Message, Session
+from sessions_app.errors import AlreadyChanged, InvalidProject, JournalEntryNotFound
+from sessions_app.models import JournalEntry, Leftover, Message, Project, Session
 from tests.builders import a_message
 from tests.store.test_cleanup import months_later, stored_bytes
 
@@ -47,13 +48,13 @@ def killed_in_transaction(number: int) -> Iterator[None]:
             if began > number:
                 raise Killed
 
-    cleanup.writing = purging.writing = store.writing = writing
+    cleanup.writing = projects.writing = purging.writing = store.writing = writing
     try:
         yield
     except Killed:
         pass
     finally:
-        cleanup.writing = purging.writing = store.writing = session_rows.writing
+        cleanup.writing = projects.writing = purging.writing = store.writing = session_rows.writing
 
 
 def shown(id: Any) -> list[str]:
@@ -181,6 +182,47 @@ class CleanUp(RuleBasedStateMachine):
             assert all(texts in before.values() for texts in after.values())
             self.texts = after
 
+    # What maintainers do to projects
+
+    def projects(self, choice: int) -> list[str]:
+        """Two of those that the rules put sessions into and merge."""
+        found = Project.objects.standing().filter(name__startswith="p-").order_by("pk").values_list("name", flat=True)
+        return random.Random(choice).sample(list(found), 2) if len(found) > 1 else []
+
+    @rule(choice=choices, name=st.sampled_from(["p-1", "p-2", "p-3"]))
+    def move(self, choice, name):
+        cleanup.act("move", self.some(Session.objects.live(), choice), name)
+
+    @rule(choice=choices, undone=st.booleans())
+    def merge(self, choice, undone):
+        if not (pair := self.projects(choice)):
+            return
+        before, entry = state(), projects.merge(*pair)
+        assert not Session.objects.filter(project__name=pair[0]).exists()
+        if undone:
+            cleanup.undo(entry.number)
+            assert state() == before
+
+    @rule(choice=choices, number=st.integers(0, 5), undone=st.booleans())
+    def kill_a_merge(self, choice, number, undone):
+        if not (pair := self.projects(choice)):
+            return
+        before = state()
+        with killed_in_transaction(number):
+            entry = projects.merge(*pair)
+            if undone:
+                cleanup.undo(entry.number)
+        went_on = cleanup.resume()
+        assert not JournalEntry.objects.filter(state__in=("running", "undoing")).exists()
+        if went_on and went_on[-1].state == "undone":
+            assert state() == before
+
+    @rule(choice=choices)
+    def rename_a_project(self, choice):
+        for name in self.projects(choice)[:1]:
+            with suppress(InvalidProject):  # of another, or of one that was merged
+                projects.rename(name, f"p-{choice % 9}")
+
     @rule()
     def wait(self):
         months_later(self.clock)
@@ -245,6 +287,11 @@ class CleanUp(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost(self):
         assert {id: shown(id) for id in Session.objects.values_list("pk", flat=True)} == self.texts
+
+    @invariant()
+    def no_session_is_in_what_stands_for_another_project(self):
+        if not JournalEntry.objects.filter(state__in=("running", "undoing")).exists():
+            assert not Session.objects.exclude(project__stands_for=None).exists()
 
     @invariant()
     def no_parent_is_missing(self):

@@ -29,7 +29,7 @@ from sessions_app.errors import JournalEntryNotFound, StoreError
 from sessions_app.grammar import parse
 from sessions_app.models import CleanupPolicy, JournalEntry, Project, Session
 from sessions_app.search.filters import filters_of
-from sessions_app.web.formats import agent_name, deed_text, size_text
+from sessions_app.web.formats import agent_name, deed_text, short_name, size_text
 
 HITS = 1000  # of a search for a text
 
@@ -110,7 +110,12 @@ class LabelFilter(admin.SimpleListFilter):
 
 
 class SessionActionForm(ActionForm):
-    value = forms.CharField(required=False, label="Tag or project:", max_length=255)
+    value = forms.CharField(
+        required=False,
+        label="",
+        max_length=255,
+        widget=forms.TextInput({"placeholder": "tag or project", "aria-label": "Tag or project"}),
+    )
 
 
 @admin.action(description="Move to the trash")
@@ -154,14 +159,14 @@ class SessionAdmin(ReadOnlyAdmin):
     action_form = SessionActionForm
     list_display = (
         "title",
-        "project",
-        "by",
-        "relation",
-        "forks",
+        "where",
+        "updated_at",
+        "size",
         "turns",
         "message_count",
-        "size",
-        "updated_at",
+        "forks",
+        "relation",
+        "by",
         "trashed_at",
         "page",
     )
@@ -222,6 +227,11 @@ class SessionAdmin(ReadOnlyAdmin):
         told = deed_text(entry.action, entry.done, entry.value)
         link = format_html('{}. <a href="{}">The journal</a> takes it back.', told, reverse("web:journal"))
         self.message_user(request, link, messages.SUCCESS)
+
+    @admin.display(description="Project", ordering="project__name")
+    def where(self, session: Session) -> SafeString:
+        name = session.project.name
+        return format_html('<span title="{}">{}</span>', name, short_name(name))
 
     @admin.display(description="Tags")
     def tagged(self, session: Session) -> str:

@@ -356,6 +356,7 @@ class JournalEntry(models.Model):
     freed_bytes = models.PositiveBigIntegerField(default=0)  # by a purge
 
     class Meta:
+        verbose_name_plural = "journal entries"
         indexes = [models.Index("actor_key", "id", name="journal_entry_of_actor")]
 
     def __str__(self) -> str:
@@ -389,6 +390,10 @@ class CleanupPolicy(models.Model):
     query = models.CharField(max_length=1000)
     action = models.CharField(max_length=12)
     enabled = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = "clean-up policy"
+        verbose_name_plural = "clean-up policies"
 
     def __str__(self) -> str:
         return self.name

@@ -94,6 +94,9 @@ class AuditEntry(models.Model):
 
     objects = AuditQuerySet.as_manager()
 
+    class Meta:
+        verbose_name_plural = "audit entries"
+
     def save_base(self, *args: Any, **options: Any) -> None:  # by which every way of saving goes
         if self.pk is not None:
             raise TypeError("The audit log is append-only.")

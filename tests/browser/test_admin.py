@@ -38,7 +38,7 @@ def test_acts_on_sessions_by_the_journal(site, admin):
     admin.goto("/admin/forklore/session/")
     admin.locator(f'.action-select[value="{session.id}"]').check()
     admin.locator("select[name=action]").select_option("tag")
-    admin.get_by_label("Tag or project:").fill("flaky")
+    admin.get_by_label("Tag or project").fill("flaky")
     admin.get_by_role("button", name=re.compile("^(Go|Run)$")).click()
     expect(admin.locator(".messagelist")).to_contain_text("1 session tagged “flaky”")
     assert site.store.tags(session.id) == ["flaky"]

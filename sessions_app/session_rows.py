@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from types import TracebackType
 from typing import Any, Literal, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -154,7 +155,9 @@ class _Outermost:
         database.commit_on_exit, database.needs_rollback = True, False
         database.autocommit, database.in_atomic_block = False, True
 
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         database = self._database
         database.in_atomic_block = False
         done = False
@@ -171,6 +174,8 @@ class _Outermost:
                 database.autocommit = True
         if done and database.run_on_commit:
             database.run_and_clear_commit_hooks()
+        # What is fetched of statements that were sent at once raises the driver's own errors.
+        database.wrap_database_errors.__exit__(kind, error, traceback)
 
     def _commit(self) -> None:
         try:

@@ -47,7 +47,7 @@ NO_TRANSACTION = one(
     "",
     "",
     "sessions_app/session_rows.py",
-    "with explained(), transaction.atomic(using=current()):",
+    "with explained(), _around(at_once):",
     "with explained():",
 ).edits
 
@@ -425,7 +425,7 @@ BREAKS = [
         "tests/store/test_cleanup.py::Killed",
         "what was cut off is not gone on with",
         "sessions_app/cleanup.py",
-        "    return [_take_back(row.pk) if row.state == JournalEntry.State.UNDOING else _finish(row.pk) for row in found]",
+        "    return [_go_on(row) for row in journal.under_way()]",
         "    return []",
     ),
     one(
@@ -439,7 +439,7 @@ BREAKS = [
         "tests/store/test_cleanup_machine.py",
         "what was cut off is not gone on with",
         "sessions_app/cleanup.py",
-        "    return [_take_back(row.pk) if row.state == JournalEntry.State.UNDOING else _finish(row.pk) for row in found]",
+        "    return [_go_on(row) for row in journal.under_way()]",
         "    return []",
     ),
     one(

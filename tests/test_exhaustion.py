@@ -80,7 +80,8 @@ async def ask_for_much(client, id):
 
 
 def client_of(server, tmp_path):
-    limits = httpx.Limits(max_connections=ASKED)
+    # A connection that is kept may be closed by the server just when it is used again.
+    limits = httpx.Limits(max_connections=ASKED, max_keepalive_connections=0)
     return httpx.AsyncClient(base_url=server.url, headers=bearer(tmp_path), limits=limits, timeout=60)
 
 
@@ -217,5 +218,5 @@ class Descriptors:
         with closing(sqlite3.connect(tmp_path / "store.sqlite3")) as database:
             rows = database.execute("SELECT body FROM forklore_message ORDER BY position").fetchall()
         held = [json.loads(row[0])["number"] for row in rows[1:]]
-        assert set(acknowledged) <= set(held)
-        assert held == sorted(set(held))
+        assert [number for number in held if number in acknowledged] == acknowledged
+        assert len(held) == len(set(held))  # one that was not answered may have been done later

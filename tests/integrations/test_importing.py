@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sessions_app import databases, grouped_writes
+from sessions_app import grouped_writes, session_rows
 from sessions_app.integrations import file_import, importing
 from sessions_app.integrations.importing import ImportRunning, import_paths
 from sessions_app.models import Session, Transcript
@@ -425,18 +425,15 @@ class SmallFiles:
 def _commits():
     """The transactions that the store ended by a commit."""
     seen: list[None] = []
-    database = databases.connection()
-    commit = database.commit
+    commit = session_rows._Outermost._commit
 
-    def counted():
+    def counted(transaction):
         seen.append(None)
-        commit()
+        commit(transaction)
 
-    database.commit = counted
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session_rows._Outermost, "_commit", counted)
         yield seen
-    finally:
-        del database.commit
 
 
 def test_an_import_that_was_killed_goes_on(the_store, either_database, tmp_path):

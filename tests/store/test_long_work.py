@@ -148,8 +148,9 @@ class AReaderThatStays:
             other.execute("COMMIT")
         assert write(300) < beside + 1_000_000  # the first write still goes behind the others
         assert the_store.get(id).message_count == 1 + 150 + 300 + 600 + 300
-        databases.close("default")
-        assert not log.exists() or not log.stat().st_size
+        with connection().cursor() as cursor:  # idle connections of other tests do not keep it from being cut
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert not log.stat().st_size
         storage.check()
 
     def test_is_none_of_ours_while_somebody_takes_an_export_slowly(self, the_store, tmp_path):

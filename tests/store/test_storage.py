@@ -140,7 +140,7 @@ class ALongLineOfForks:
             session = the_store.fork_at(session.id, number)
             the_store.append(session.id, [a_message(str(number), ("user", "assistant")[number % 2])])
         check()
-        assert message_rows() == 120
+        assert message_rows() < 3 * 120  # pieces become one strand now and then; copied by each fork, they were 7,260
         found = the_store.get(session.id)
         assert texts(found) == [str(number) for number in range(120)]
         the_store.update(session.id, found.messages[:60], 1)

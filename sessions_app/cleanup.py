@@ -45,6 +45,7 @@ PolicyAction = Literal["trash", "archive", "purge", "pack"]
 BATCH, BATCH_LEAST = 200, 40  # sessions in one transaction
 PLANNED_BY = timedelta(minutes=10)  # what takes longer to plan was cut off
 PAUSE = 0.75  # times that a transaction took, before the next one
+REST_MOST = 5_000  # sessions that the last step of a merge takes where others make them as fast as they are moved
 HELD = 0.05  # seconds; what takes longer is cut smaller, for it keeps others waiting
 GIVING_BACK = 0.2  # seconds in which a purge shrinks the file; what is left is written to, or goes the next time
 CLEANING = "clean up"
@@ -363,7 +364,7 @@ def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
 def _finish(number: int) -> Entry:
     if _is_packing(number):
         return _finish_packing(number)
-    pace = _Pace()
+    pace, most = _Pace(), BATCH
     while True:
         with pace.batch():
             session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
@@ -374,7 +375,8 @@ def _finish(number: int) -> Entry:
                 return _entry(entry)
             ids = journal.items(number, journal.PLANNED, pace.size)
             if not ids:
-                if entry.action == project_rows.MERGE and journal.merge_goes_on(entry, 5 * BATCH, BATCH):
+                if entry.action == project_rows.MERGE and journal.merge_goes_on(entry, 5 * most, most):
+                    most = REST_MOST
                     continue
                 journal.set_state(number, JournalEntry.State.DONE)
                 entry = JournalEntry.objects.get(pk=number)

@@ -380,7 +380,7 @@ class Merging:
 
         def agent(deed):
             with databases.using(alias):
-                while not stop.is_set():
+                while not stop.wait(0.005):  # seconds; agents that never pause make more than anybody can move
                     try:
                         made.append(deed(known[len(made) % 60]))
                     except Exception as fault:

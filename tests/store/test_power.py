@@ -39,6 +39,6 @@ class APowerCut:
         """The control: the same recorder and the same cuts. NORMAL loses what was acknowledged, OFF harms the file."""
         (tmp_path / "normal").mkdir()
         (tmp_path / "off").mkdir()
-        normal, off = cut(tmp_path / "normal", 60, "NORMAL"), cut(tmp_path / "off", 60, "OFF")
+        normal, off = cut(tmp_path / "normal", 150, "NORMAL"), cut(tmp_path / "off", 60, "OFF")
         assert (normal["lost"] > 10, normal["harmed"]) == (True, 0)
         assert off["harmed"] > 10

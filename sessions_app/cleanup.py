@@ -211,9 +211,39 @@ def end_merges() -> None:
         _go_on(row)
 
 
+@removing
 def finish(number: int) -> Entry:
-    """Do what an entry says that was begun by another module."""
-    return _finish(number)
+    """Do what is left of what an entry says, also of one that another module began."""
+    if _is_packing(number):
+        return _finish_packing(number)
+    pace, most = _Pace(), BATCH
+    while True:
+        with pace.batch():
+            session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
+            entry = journal.locked(number)
+            if entry is None:
+                raise JournalEntryNotFound(number)
+            if entry.state != JournalEntry.State.RUNNING:  # another process was quicker
+                return _entry(entry)
+            ids = journal.items(number, journal.PLANNED, pace.size)
+            if not ids:
+                if entry.action == project_rows.MERGE and journal.merge_goes_on(entry, 5 * most, most):
+                    most = REST_MOST
+                    continue
+                journal.set_state(number, JournalEntry.State.DONE)
+                entry = JournalEntry.objects.get(pk=number)
+                audit.append(VERBS[entry.action], "journal entry", number, count=entry.done)
+                return _entry(entry)
+            fitting = journal.fitting(entry, ids, store.now() - RUNNING)
+            if entry.action == "purge":
+                _purge_some(number, fitting)
+            else:
+                journal.act(entry, fitting)
+                journal.mark(number, fitting, journal.DONE)
+                journal.count(number, len(fitting))
+            journal.mark(number, [id for id in ids if id not in set(fitting)], journal.PASSED_OVER)
+        if entry.action == "purge":
+            purging.sweep()  # before the run is done, for then its bytes have come free
 
 
 # Policies
@@ -286,7 +316,7 @@ def run(policy: Policy) -> Entry:
 
 
 def _go_on(row: JournalEntry) -> Entry:
-    return _take_back(row.pk) if row.state == JournalEntry.State.UNDOING else _finish(row.pk)
+    return _take_back(row.pk) if row.state == JournalEntry.State.UNDOING else finish(row.pk)
 
 
 def _planned(policy: Policy) -> cleanup_rows.Planned:
@@ -328,7 +358,7 @@ def _run(action: Action, ids: list[UUID], policy: str = "", query: str = "", val
             journal.plan(entry, some)
     with writing():
         journal.set_state(entry, JournalEntry.State.RUNNING)
-    finished = _finish(entry)
+    finished = finish(entry)
     if action in ("purge", "pack"):
         space.give_back(GIVING_BACK)
     return finished
@@ -358,40 +388,6 @@ class _Pace:
 def _batches(ids: list[UUID], size: int) -> Iterator[list[UUID]]:
     for start in range(0, len(ids), size):
         yield ids[start : start + size]
-
-
-@removing
-def _finish(number: int) -> Entry:
-    if _is_packing(number):
-        return _finish_packing(number)
-    pace, most = _Pace(), BATCH
-    while True:
-        with pace.batch():
-            session_rows.one_lineage_change_at_a_time()  # before any row, as store.purge has it
-            entry = journal.locked(number)
-            if entry is None:
-                raise JournalEntryNotFound(number)
-            if entry.state != JournalEntry.State.RUNNING:  # another process was quicker
-                return _entry(entry)
-            ids = journal.items(number, journal.PLANNED, pace.size)
-            if not ids:
-                if entry.action == project_rows.MERGE and journal.merge_goes_on(entry, 5 * most, most):
-                    most = REST_MOST
-                    continue
-                journal.set_state(number, JournalEntry.State.DONE)
-                entry = JournalEntry.objects.get(pk=number)
-                audit.append(VERBS[entry.action], "journal entry", number, count=entry.done)
-                return _entry(entry)
-            fitting = journal.fitting(entry, ids, store.now() - RUNNING)
-            if entry.action == "purge":
-                _purge_some(number, fitting)
-            else:
-                journal.act(entry, fitting)
-                journal.mark(number, fitting, journal.DONE)
-                journal.count(number, len(fitting))
-            journal.mark(number, [id for id in ids if id not in set(fitting)], journal.PASSED_OVER)
-        if entry.action == "purge":
-            purging.sweep()  # before the run is done, for then its bytes have come free
 
 
 def _purge_some(number: int, ids: Sequence[UUID]) -> None:

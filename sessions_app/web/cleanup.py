@@ -18,7 +18,7 @@ from django.utils.text import slugify
 from django.views.decorators.http import require_http_methods, require_POST
 
 from sessions_app import cleanup, figures, schedule, store
-from sessions_app.cleanup import Entry, Preview
+from sessions_app.cleanup import Preview
 from sessions_app.errors import InvalidPolicy, InvalidQuery
 from sessions_app.grammar import parse
 from sessions_app.models import Session
@@ -57,7 +57,7 @@ def run(request: HttpRequest) -> HttpResponse:
         entry = cleanup.run(wish.as_run)
     except (InvalidPolicy, InvalidQuery) as error:
         return _page(request, wish, status=422, error=str(error))
-    messages.success(request, text_of(entry), extra_tags=f"entry:{entry.number}" if _can_undo(entry) else "")
+    messages.success(request, text_of(entry), extra_tags=f"entry:{entry.number}" if entry.can_be_undone else "")
     return redirect(wish.address())
 
 
@@ -119,7 +119,7 @@ def _page(request: HttpRequest, wish: Wish, status: int = 200, error: str = "") 
         **(_told(request, wish, preview) if preview else {}),
         "error": error or problem,
         "examples": examples(),
-        "journal": [(entry, text, _can_undo(entry)) for entry, text in told(cleanup.entries(LATEST))],
+        "journal": told(cleanup.entries(LATEST)),
         "journal_total": cleanup.entry_count(),
         "program": settings.FORKLORE_PROGRAM,
         "schedule": planned,
@@ -149,16 +149,12 @@ def _told(request: HttpRequest, wish: Wish, preview: Preview) -> dict[str, objec
         **cleanup_preview.told(wish, preview, show, int(first)),
         "of": of,
         "saving": saving_text(preview.freed_bytes, preview.measured_bytes),
-        "last_can_be_undone": preview.last is not None and _can_undo(preview.last),
+        "last_can_be_undone": preview.last is not None and preview.last.can_be_undone,
     }
 
 
 def _live_total() -> int:
     return sum(each.sessions for each in figures.by_project().values())
-
-
-def _can_undo(entry: Entry) -> bool:
-    return entry.state == "done" and entry.action != "purge" and entry.done > 0
 
 
 def _report(wish: Wish) -> HttpResponse:

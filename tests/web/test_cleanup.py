@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from sessions_app import cleanup, schedule
+from sessions_app import cleanup, projects, schedule
 from tests.builders import a_session
 from tests.web.reading import page as read
 
@@ -62,6 +62,12 @@ class CleaningUp:
         assert "undone" in found
         assert "The last run took 2" in found
         assert "2 of these are here again, 0 are new" in found
+
+    def test_offers_beside_it_to_take_back_what_was_done_to_a_project(self, the_store, visitor):
+        a_session(the_store, "one", project="shop")
+        projects.rename("shop", "store")
+        found = read(visitor.get("/cleanup/")).one("button", aria_label="Take back: Project renamed “store”")
+        assert found.text == "Undo"
 
     def test_shows_the_first_policy_and_none_where_another_one_is_to_be_made(self, the_store, visitor):
         saved(visitor)
